@@ -6,10 +6,17 @@
 
 #include "util.h"
 
+/* One assignment of one partition, as far as its events need it; the pipeline owns it. Events of
+ * one feed come in offset order. */
+struct feed {
+	const char *topic, *generation;
+	int32_t partition;
+};
+
 /* Where the record of an event stood: what settles it needs. The pipeline fills and reads it,
  * the outbox carries it. */
 struct ticket {
-	void *feed;    /* the partition's feed; events of one feed stand in offset order */
+	struct feed *feed;
 	uint64_t slot; /* of the watermark */
 };
 
@@ -23,6 +30,8 @@ struct event {
 	char op; /* the change's op letter; 0 where it has none (outbox, transaction, ddl) */
 	bool may_create;     /* op c or r: an unknown stream may be tried at expected version -1 */
 	bool unless_deleted; /* append only if the stream's last event of ours is no d */
+	bool sentinel;	     /* the record before the committed offset: must be there, never sent */
+	bool found;	     /* the outbox's: seen in the stream while reading back */
 
 	struct span stream, type;
 	/* Decoded texts for comparisons, as the metadata has them; ptr NULL where that has null. */

@@ -7,6 +7,7 @@
 #include <poll.h>
 
 #include "error.h"
+#include "store_answer.h"
 #include "util.h"
 
 struct eventstore;
@@ -26,19 +27,6 @@ const char *eventstore_address(const struct eventstore *store);
 int eventstore_free_slots(const struct eventstore *store);
 int eventstore_in_flight(const struct eventstore *store);
 
-/* append.md, section 3: one row of the table of answers. */
-enum append_outcome {
-	APPEND_WRITTEN,	  /* 201 with a Location */
-	APPEND_CONFLICT,  /* 400 with a current-version header */
-	APPEND_REFUSED,	  /* 400 without one */
-	APPEND_TOO_LARGE, /* 413: perhaps written all the same */
-	APPEND_DENIED,	  /* 401, 403 */
-	APPEND_MISPLACED, /* 404, 405, a 3xx that is not followed: AtomPub off, proxy, wrong address
-			   */
-	APPEND_DELETED,	  /* 410: tombstoned */
-	APPEND_UNKNOWN,	  /* anything else: it may be written, it may not */
-};
-
 /* Starts one append; only while eventstore_free_slots() > 0. bodies are events as JSON objects
  * ({"eventId":…}); they are joined into the request's body here, so they need not outlive the
  * call. expected is the number of the stream's last event, -1 for none; it is always sent.
@@ -51,25 +39,6 @@ void eventstore_append(struct eventstore *store, struct span stream, int64_t exp
  * leader is asked for. */
 void eventstore_read_backward(
 	struct eventstore *store, struct span stream, int64_t from, int count, void *user);
-
-/* An event as a page shows it. Spans live until the next eventstore_finished. */
-struct stored_event {
-	struct span
-		stream; /* streamId: that of the event itself, of a link's target when resolved */
-	int64_t number; /* in the stream that was read (positionEventNumber) */
-	struct span id, type;
-	struct span data, metadata; /* the stored texts; ptr NULL when absent or no JSON */
-};
-
-enum read_outcome {
-	READ_PAGE,	/* 200 */
-	READ_NO_STREAM, /* 404 with a Content-Type: never existed, or soft-deleted */
-	READ_DELETED,	/* 410 */
-	READ_DENIED,
-	READ_MISPLACED, /* 404 without a Content-Type, 405, 3xx */
-	READ_TOO_LARGE, /* the page is over what is kept in memory: ask for fewer */
-	READ_FAILED,	/* anything else, or an answer that is no feed */
-};
 
 enum eventstore_kind { EVENTSTORE_APPEND, EVENTSTORE_READ };
 
