@@ -1,0 +1,291 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds, and runs the tests; --all adds what takes longer.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+cd "$ROOT"
+
+WORK_PARTS="build unit programs"
+MORE_PARTS="clang sanitizers valgrind distcheck format shellcheck man fuzz model"
+LOGS=$BUILDS/logs
+TREE=gcc # the build that `programs` tests
+
+usage() {
+	cat <<-END
+		usage: scripts/test.sh [--all] [--only PART]...
+		  (nothing)   what one runs while working: $WORK_PARTS
+		  --all       everything: also $MORE_PARTS
+		  --only PART this part, whatever it needs built before it; may be repeated
+		Builds and logs go to build/ in the checkout. Packages that are missing are installed with
+		apt-get; ROWSTREAM_PACKAGES=present says that they are there under other names.
+	END
+}
+
+# --- counting: a part adds lines "passed failed skipped" to $COUNTS ---
+
+count() {
+	echo "$1 $2 ${3:-0}" >>"$COUNTS"
+}
+
+# Check's own closing lines; a test program without one (it crashed, or is a script) counts as one.
+count_make_check() {
+	local trs log line
+	for trs in "$1"/tests/*.trs; do
+		[ -e "$trs" ] || continue
+		log=${trs%.trs}.log
+		line=$(sed -n 's/^[0-9]*%: Checks: \([0-9]*\), Failures: \([0-9]*\), Errors: \([0-9]*\)$/\1 \2 \3/p' "$log")
+		if [ -n "$line" ]; then
+			echo "$line" | awk '{ c += $1; f += $2 + $3 } END { print c - f, f, 0 }' >>"$COUNTS"
+		elif grep -q '^:test-result: SKIP' "$trs"; then
+			count 0 0 1
+		elif grep -q '^:test-result: PASS' "$trs"; then
+			count 1 0
+		else
+			count 0 1
+		fi
+	done
+}
+
+make_check() {
+	local dir=$BUILDS/$1 status=0
+	shift
+	rm -f "$dir"/tests/*.trs "$dir"/tests/*.log
+	CK_TIMEOUT_MULTIPLIER=${CK_TIMEOUT_MULTIPLIER:-5} make -C "$dir" -j "$JOBS" \
+		--no-print-directory check VERBOSE=1 "$@" || status=$?
+	count_make_check "$dir"
+	return "$status"
+}
+
+# run_pytest TREE [pytest arguments]
+run_pytest() {
+	local tree=$1 status=0 out
+	shift
+	out=$LOGS/pytest.$tree.out
+	ROWSTREAM_BUILD=$BUILDS/$tree PYTHONDONTWRITEBYTECODE=1 "$PYTHON" -m pytest \
+		-c tests/pipeline/pytest.ini -p no:cacheprovider -q -ra --durations=10 -n "$JOBS" \
+		"$@" | tee "$out" || status=$?
+	tail -n 1 "$out" | grep -oE '[0-9]+ [a-z]+' | awk '
+		$2 == "passed" { p += $1 } $2 ~ /^(failed|errors?)$/ { f += $1 }
+		$2 ~ /^(skipped|xfailed)$/ { s += $1 } END { print p + 0, f + 0, s + 0 }' >>"$COUNTS"
+	return "$status"
+}
+
+# lint NAME COMMAND...: one count, the output only where it fails.
+lint() {
+	local name=$1
+	shift
+	if "$@"; then
+		count 1 0
+	else
+		echo "FAIL: $name"
+		count 0 1
+		lint_failed=1
+	fi
+}
+
+# --- the parts ---
+
+part_build() {
+	build_tree gcc --enable-werror
+	count 1 0
+}
+
+part_unit() {
+	make_check gcc
+}
+
+part_programs() {
+	run_pytest "$TREE" tests/pipeline
+}
+
+part_clang() {
+	CC=clang build_tree clang --enable-werror
+	make_check clang
+}
+
+part_sanitizers() {
+	export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1
+	build_tree sanitizers --enable-werror --enable-sanitizers
+	make_check sanitizers
+	ROWSTREAM_PATIENCE=3 run_pytest sanitizers tests/pipeline
+}
+
+part_valgrind() {
+	local valgrind="valgrind --quiet --error-exitcode=99 --leak-check=full
+		--errors-for-leak-kinds=definite" program
+	lint_failed=0
+	for program in "$BUILDS"/gcc/tests/check_*; do
+		if [ ! -f "$program" ] || [ ! -x "$program" ]; then continue; fi
+		# shellcheck disable=SC2086 # a command line
+		CK_FORK=no lint "${program##*/}" $valgrind "$program"
+	done
+	ROWSTREAM_WRAPPER=$valgrind ROWSTREAM_PATIENCE=10 run_pytest gcc -m valgrind tests/pipeline
+	return "$lint_failed"
+}
+
+part_distcheck() {
+	local tarball
+	make -C "$BUILDS/gcc" -j "$JOBS" --no-print-directory distcheck \
+		DISTCHECK_CONFIGURE_FLAGS=--enable-werror
+	count 1 0
+	# And nothing that is tracked was forgotten.
+	tarball=$(ls "$BUILDS"/gcc/rowstream-*.tar.xz)
+	git ls-files 2>/dev/null | grep -v '^\.\(ci\|git\)' | sort >"$LOGS/tracked"
+	tar -tf "$tarball" | sed 's,^[^/]*/,,' | sort >"$LOGS/in-tarball"
+	comm -23 "$LOGS/tracked" "$LOGS/in-tarball" | sed 's/^/not in the tarball: /' | tee "$LOGS/forgotten"
+	[ ! -s "$LOGS/forgotten" ]
+	count 1 0
+}
+
+# clang-format prints differently from version to version; the tree is formatted with one of them.
+part_format() {
+	local version file
+	lint_failed=0
+	version=$(clang-format --version | sed -n 's/.*version \([0-9]*\).*/\1/p')
+	if [ "$version" != 14 ]; then
+		echo "clang-format 14 decides; this is $version"
+		count 0 0 1
+		return
+	fi
+	while read -r file; do
+		lint "$file" clang-format --dry-run --Werror "$file"
+	done < <(find include src tests -name '*.[ch]' | sort)
+	return "$lint_failed"
+}
+
+part_shellcheck() {
+	local file
+	lint_failed=0
+	for file in .ci/run scripts/*.sh tests/*.sh; do
+		lint "$file" shellcheck -x -P scripts "$file"
+	done
+	return "$lint_failed"
+}
+
+part_man() {
+	local page
+	lint_failed=0
+	for page in man/*.[1-9]; do
+		[ -e "$page" ] || continue
+		lint "$page" mandoc -T lint -W warning "$page"
+	done
+	return "$lint_failed"
+}
+
+part_fuzz() {
+	scripts/fuzz.sh
+	count 1 0
+}
+
+part_model() {
+	make -C "$BUILDS/gcc" --no-print-directory check-model
+	count 1 0
+}
+
+# --- running them ---
+
+needs() {
+	case $1 in
+	unit | programs | valgrind | distcheck | model) echo build ;;
+	esac
+}
+
+packages_for() {
+	case $1 in
+	build) echo "$BUILD_PACKAGES check" ;;
+	unit | programs | sanitizers) echo "$BUILD_PACKAGES $TEST_PACKAGES" ;;
+	*) echo "$BUILD_PACKAGES $TEST_PACKAGES $ALL_PACKAGES" ;;
+	esac
+}
+
+# Its own process group, so that Ctrl-C can end all of it; in the background, because errexit
+# does not work inside a condition.
+run_part() {
+	local name=$1 log=$LOGS/$1.log start=$SECONDS status=0 sums
+	COUNTS=$LOGS/$name.counts
+	: >"$COUNTS"
+	[ ! -t 1 ] || printf '%s%s ...%s\r' "$dim" "$name" "$plain"
+	set -m
+	("part_$name") >"$log" 2>&1 </dev/null &
+	part_pid=$!
+	set +m
+	wait "$part_pid" || status=$?
+	part_pid=
+	sums=$(awk '{ p += $1; f += $2; s += $3 } END { print p + 0, f + 0, s + 0 }' "$COUNTS")
+	read -r passed failed skipped <<<"$sums"
+	[ "$status" -eq 0 ] || [ "$failed" -gt 0 ] || failed=1
+	[ $((passed + failed + skipped)) -gt 0 ] || failed=1
+	report_part "$name" $((SECONDS - start)) "$log"
+	total_passed=$((total_passed + passed))
+	total_failed=$((total_failed + failed))
+	total_skipped=$((total_skipped + skipped))
+}
+
+report_part() {
+	local colour=$green row
+	[ "$failed" -eq 0 ] || colour=$red
+	row=$(printf '%-12s %6d passed %4d failed %4d skipped %6d s' "$1" "$passed" "$failed" "$skipped" "$2")
+	table="$table$row"$'\n'
+	say "$colour$row$plain"
+	if [ "$failed" -gt 0 ]; then
+		say "--- the end of build/logs/$1.log:"
+		tail -n 60 "$3"
+		say "---"
+	fi
+}
+
+interrupted() {
+	[ -z "${part_pid:-}" ] || kill -TERM -- "-$part_pid" 2>/dev/null || true
+	say "interrupted"
+	exit 130
+}
+
+# parts_for PART...: each after what it needs, each once.
+parts_for() {
+	local part before
+	for part in "$@"; do
+		before=$(needs "$part")
+		[ -z "$before" ] || echo "$before"
+		echo "$part"
+	done | awk '!seen[$0]++'
+}
+
+main() {
+	local wanted=$WORK_PARTS only='' part parts
+	while [ $# -gt 0 ]; do
+		case $1 in
+		--all) wanted="$WORK_PARTS $MORE_PARTS" ;;
+		--only)
+			[ $# -gt 1 ] || die "--only needs a part: $WORK_PARTS $MORE_PARTS"
+			declare -F "part_$2" >/dev/null || die "no part '$2'; parts: $WORK_PARTS $MORE_PARTS"
+			only="$only $2"
+			shift
+			;;
+		-h | --help)
+			usage
+			exit
+			;;
+		*) usage >&2 && exit 2 ;;
+		esac
+		shift
+	done
+	# shellcheck disable=SC2086 # lists of names
+	parts=$(parts_for ${only:-$wanted})
+	mkdir -p "$LOGS"
+	for part in $parts; do
+		# shellcheck disable=SC2046
+		need_packages $(packages_for "$part")
+	done
+	case " $parts " in *clang* | *fuzz*) need_clang ;; esac
+	trap interrupted INT TERM
+	total_passed=0 total_failed=0 total_skipped=0 table=''
+	for part in $parts; do
+		run_part "$part"
+	done
+	say "${bold}all parts, $SECONDS s:$plain"
+	printf '%s' "$table"
+	say "logs: build/logs/"
+	say "$total_passed passed, $total_failed failed, $total_skipped skipped"
+	[ "$total_failed" -eq 0 ]
+}
+
+main "$@"
