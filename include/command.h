@@ -1,0 +1,35 @@
+/* A sub-command: a record in main's table and a file src/cmd_<name>.c. */
+#ifndef ROWSTREAM_COMMAND_H
+#define ROWSTREAM_COMMAND_H
+
+#include "config.h"
+#include "error.h"
+#include "flags.h"
+
+enum exit_code {
+	EXIT_DONE = 0,
+	EXIT_REFUSED = 1,     /* refused record, failed check, difference found */
+	EXIT_USAGE = 2,	      /* usage or configuration */
+	EXIT_UNREACHABLE = 3, /* cannot reach or log in */
+};
+
+struct command {
+	const char *name;
+	const char *summary; /* one line, no stop: "check configuration, Kafka and EventStoreDB" */
+	/* The help: first line what follows the name ("[-c FILE] [FILE…]"), then paragraphs.
+	 * Options need no mention, they are listed from the tables. */
+	const char *usage;
+	int (*run)(int argc, char **argv); /* argv[0]: the sub-command's name */
+	const struct flag *flags; /* its own options, or NULL; targets are static variables */
+	int max_arguments;	  /* beside options; -1: any number */
+};
+
+/* What a sub-command begins with: the configuration, with the log set up by it and argv without
+ * options. NULL: it said why on standard error, exit with EXIT_USAGE. */
+struct config *command_load(const struct command *command, int *argc, char **argv);
+/* Prints "rowstream <name>: <error>"; returns the exit code that fits its kind. */
+int command_fail(const struct command *command, const struct error *error);
+
+/* One line for each src/cmd_<name>.c, in alphabetical order. */
+
+#endif

@@ -1,0 +1,19 @@
+/* From the configuration to the modules that it configures: the one place that knows both. */
+#ifndef ROWSTREAM_WIRE_H
+#define ROWSTREAM_WIRE_H
+
+#include "config.h"
+#include "error.h"
+
+struct eventstore;
+struct kafka;
+struct mapping;
+
+/* NULL and error (ERROR_INPUT) when the module refuses an option. config must outlive the mapping,
+ * which borrows its texts. */
+struct mapping *wire_mapping(const struct config *config, struct error *error);
+struct eventstore *wire_eventstore(const struct config *config, struct error *error);
+/* Subscribes to config->source.topics. */
+struct kafka *wire_kafka(const struct config *config, struct error *error);
+
+#endif
