@@ -128,8 +128,12 @@ part_distcheck() {
 		DISTCHECK_CONFIGURE_FLAGS=--enable-werror
 	count 1 0
 	# And nothing that is tracked was forgotten.
+	if ! git rev-parse --git-dir >/dev/null; then
+		count 0 0 1
+		return
+	fi
 	tarball=$(ls "$BUILDS"/gcc/rowstream-*.tar.xz)
-	git ls-files 2>/dev/null | grep -v '^\.\(ci\|git\)' | sort >"$LOGS/tracked"
+	git ls-files | grep -v '^\.\(ci\|git\)' | sort >"$LOGS/tracked"
 	tar -tf "$tarball" | sed 's,^[^/]*/,,' | sort >"$LOGS/in-tarball"
 	comm -23 "$LOGS/tracked" "$LOGS/in-tarball" | sed 's/^/not in the tarball: /' | tee "$LOGS/forgotten"
 	[ ! -s "$LOGS/forgotten" ]
@@ -271,10 +275,8 @@ main() {
 	# shellcheck disable=SC2086 # lists of names
 	parts=$(parts_for ${only:-$wanted})
 	mkdir -p "$LOGS"
-	for part in $parts; do
-		# shellcheck disable=SC2046
-		need_packages $(packages_for "$part")
-	done
+	# shellcheck disable=SC2046 # lists of names
+	need_packages $(for part in $parts; do packages_for "$part"; done | xargs -n 1 | sort -u)
 	case " $parts " in *clang* | *fuzz*) need_clang ;; esac
 	trap interrupted INT TERM
 	total_passed=0 total_failed=0 total_skipped=0 table=''
