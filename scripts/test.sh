@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$ROOT"
 
 WORK_PARTS="build unit programs"
-MORE_PARTS="clang sanitizers valgrind distcheck format shellcheck man fuzz model"
+MORE_PARTS="clang sanitizers valgrind distcheck format shellcheck python docs man fuzz model"
 LOGS=$BUILDS/logs
 TREE=gcc # the build that `programs` tests
 
@@ -163,6 +163,20 @@ part_shellcheck() {
 		lint "$file" shellcheck -x -P scripts "$file"
 	done
 	return "$lint_failed"
+}
+
+part_python() {
+	local file
+	lint_failed=0
+	for file in scripts/*.py tests/*.py tests/*/*.py; do
+		lint "$file" "$PYTHON" -m pyflakes "$file"
+	done
+	return "$lint_failed"
+}
+
+part_docs() {
+	"$PYTHON" tests/links.py
+	count 1 0
 }
 
 part_man() {

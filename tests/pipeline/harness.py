@@ -14,6 +14,7 @@ import pathlib
 import re
 import shlex
 import signal
+import ssl
 import subprocess
 import threading
 import time
@@ -28,6 +29,9 @@ WRAPPER = shlex.split(os.environ.get("ROWSTREAM_WRAPPER", ""))
 PATIENCE = float(os.environ.get("ROWSTREAM_PATIENCE", "1"))
 DEADLINE_S = 30 * PATIENCE
 ADMIN = ("admin", "changeit")
+
+# What the sanitizers print; valgrind's own exit code tells of its errors.
+SANITIZERS = re.compile(r"(?m)^==\d+==ERROR: |: runtime error: ")
 
 _libc = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
@@ -171,17 +175,21 @@ class Kafka(Program):
 class Store(Program):
     """rowstream-devstore, and what its readers need of its HTTP interface."""
 
-    def __init__(self, *args, port=0, scheme="http"):
+    def __init__(self, *args, port=0, scheme="http", ca_file=None):
         super().__init__("rowstream-devstore", "--port", port, *args)
+        self._tls = ssl.create_default_context(cafile=ca_file) if ca_file else None
         address = self.await_ready()
         self.address = address.split("://")[-1].rstrip("/")
         self.host, port = self.address.rsplit(":", 1)
         self.port = int(port)
-        self.url = f"esdb://{ADMIN[0]}:{ADMIN[1]}@{self.address}?tls={str(scheme == 'https').lower()}"
+        tls = "true" if scheme == "https" else "false"
+        self.url = f"esdb://{':'.join(ADMIN)}@{self.address}?tls={tls}"
 
     def request(self, method, path, headers=None, body=None, credentials=ADMIN):
         """(status, headers, body bytes) of one request on a connection of its own."""
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=DEADLINE_S)
+        connection = http.client.HTTPSConnection(
+            self.host, self.port, timeout=DEADLINE_S, context=self._tls) if self._tls else \
+            http.client.HTTPConnection(self.host, self.port, timeout=DEADLINE_S)
         sent = {"Accept": "application/vnd.eventstore.atom+json", **(headers or {})}
         if credentials:
             sent["Authorization"] = "Basic " + b64encode(":".join(credentials).encode()).decode()
@@ -208,7 +216,8 @@ class Store(Program):
     def read(self, stream):
         """The events of one stream in order: dicts of number, id, type, data, metadata."""
         name = urllib.parse.quote(stream, safe="")
-        return [event_of(entry) for entry in self._pages(f"/streams/{name}/0/forward/500?embed=body")]
+        path = f"/streams/{name}/0/forward/500?embed=body"
+        return [event_of(entry) for entry in self._pages(path)]
 
     def streams(self):
         """Every stream that is not the server's own, with its events in order."""
@@ -361,3 +370,5 @@ class Workbench:
     def close(self):
         for program in reversed(self.programs):
             program.end()
+        for program in self.programs:
+            assert not SANITIZERS.search(program.stderr), program.report()
