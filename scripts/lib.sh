@@ -97,13 +97,14 @@ build_tree() {
 	if [ -e "$ROOT/config.status" ]; then
 		die "this checkout was configured in place; run 'make distclean' in it first"
 	fi
-	if [ ! -x "$ROOT/configure" ] || [ ! -e "$ROOT/Makefile.in" ]; then
+	# make's own rules do this too, but not after every change (a renamed config header).
+	if [ ! -e "$ROOT/Makefile.in" ] || [ ! "$ROOT/configure" -nt "$ROOT/configure.ac" ]; then
 		(cd "$ROOT" && autoreconf --force --install)
 	fi
 	if [ ! -e "$dir/Makefile" ] || [ "$(cat "$dir/configured-with" 2>/dev/null)" != "$wanted" ]; then
 		rm -rf "$dir"
 		mkdir -p "$dir"
-		(cd "$dir" && "$ROOT/configure" --quiet "$@")
+		(cd "$dir" && "$ROOT/configure" "$@")
 		printf '%s\n' "$wanted" >"$dir/configured-with"
 	fi
 	make -C "$dir" -j "$JOBS" --no-print-directory all
