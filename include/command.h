@@ -2,6 +2,8 @@
 #ifndef ROWSTREAM_COMMAND_H
 #define ROWSTREAM_COMMAND_H
 
+#include <stdio.h>
+
 #include "config.h"
 #include "error.h"
 #include "flags.h"
@@ -29,7 +31,10 @@ struct command {
 struct config *command_load(const struct command *command, int *argc, char **argv);
 /* Prints "rowstream <name>: <error>"; returns the exit code that fits its kind. */
 int command_fail(const struct command *command, const struct error *error);
+/* What `help X` and `X --help` print. */
+void command_help(const struct command *command, FILE *out);
 
 /* One line for each src/cmd_<name>.c, in alphabetical order. */
+extern const struct command cmd_config;
 
 #endif
