@@ -1,0 +1,14 @@
+/* Do two JSON values say the same? A server prints what it stores anew, so bytes tell nothing. */
+#ifndef ROWSTREAM_JSON_EQUAL_H
+#define ROWSTREAM_JSON_EQUAL_H
+
+#include "json_span.h"
+
+/* Members in the same order, strings by their characters, numbers by their decimal value. JSON_NONE
+ * equals only JSON_NONE. */
+bool json_equal(
+	const struct json_doc *a, uint32_t node_a, const struct json_doc *b, uint32_t node_b);
+/* "1.10", "1.1" and "11e-1" are equal. Both must be JSON numbers. */
+bool json_numbers_equal(struct span a, struct span b);
+
+#endif

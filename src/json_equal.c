@@ -1,0 +1,115 @@
+/* Comparison of JSON values by what they say. */
+#include "json_equal.h"
+
+/* A decimal value: 0.<digits> * 10^exponent, no zero at either end of digits. */
+struct decimal {
+	bool negative;
+	struct strbuf digits;
+	int64_t exponent;
+};
+
+static int64_t parse_exponent(struct span text)
+{
+	int64_t value = 0;
+
+	if (text.len && text.ptr[0] == '+')
+		text = (struct span){text.ptr + 1, text.len - 1};
+	/* Beyond this, nothing but zero is a number that anybody prints. */
+	if (!span_to_int64(text, &value) || value > INT32_MAX || value < INT32_MIN)
+		value = text.len && text.ptr[0] == '-' ? INT32_MIN : INT32_MAX;
+	return value;
+}
+
+static struct decimal parse_decimal(struct span text)
+{
+	struct decimal decimal = {.negative = text.len && text.ptr[0] == '-'};
+	bool fraction = false;
+	size_t i;
+
+	for (i = decimal.negative; i < text.len; i++) {
+		char c = text.ptr[i];
+
+		if (c == 'e' || c == 'E') {
+			decimal.exponent +=
+				parse_exponent((struct span){text.ptr + i + 1, text.len - i - 1});
+			break;
+		}
+		if (c == '.') {
+			fraction = true;
+			continue;
+		}
+		if (decimal.digits.len > 0 || c != '0') {
+			strbuf_add_char(&decimal.digits, c);
+			decimal.exponent += !fraction;
+		} else {
+			decimal.exponent -= fraction;
+		}
+	}
+	while (decimal.digits.len > 0 && decimal.digits.data[decimal.digits.len - 1] == '0')
+		decimal.digits.len--;
+	return decimal;
+}
+
+bool json_numbers_equal(struct span a, struct span b)
+{
+	struct decimal x = parse_decimal(a), y = parse_decimal(b);
+	bool equal = span_equal(strbuf_span(&x.digits), strbuf_span(&y.digits));
+
+	if (equal && x.digits.len > 0)
+		equal = x.exponent == y.exponent && x.negative == y.negative;
+	strbuf_clear(&x.digits);
+	strbuf_clear(&y.digits);
+	return equal;
+}
+
+static bool strings_equal(
+	const struct json_doc *a, uint32_t node_a, const struct json_doc *b, uint32_t node_b)
+{
+	struct strbuf x = {0}, y = {0};
+	bool equal;
+
+	if (!((a->nodes[node_a].flags | b->nodes[node_b].flags) & JSON_ESCAPED))
+		return span_equal(json_text(a, node_a), json_text(b, node_b));
+	equal = json_string(a, node_a, &x) && json_string(b, node_b, &y) &&
+		span_equal(strbuf_span(&x), strbuf_span(&y));
+	strbuf_clear(&x);
+	strbuf_clear(&y);
+	return equal;
+}
+
+static bool children_equal(
+	const struct json_doc *a, uint32_t node_a, const struct json_doc *b, uint32_t node_b)
+{
+	bool object = json_type_of(a, node_a) == JSON_OBJECT;
+	uint32_t x = json_first(a, node_a), y = json_first(b, node_b);
+
+	for (; x != JSON_NONE && y != JSON_NONE;
+		x = json_next(a, node_a, x), y = json_next(b, node_b, y)) {
+		if (object && !strings_equal(a, x, b, y))
+			return false;
+		if (!json_equal(a, x + object, b, y + object))
+			return false;
+	}
+	return x == y;
+}
+
+/* As deep as the texts are nested, which json_parse has bounded. */
+bool json_equal(
+	const struct json_doc *a, uint32_t node_a, const struct json_doc *b, uint32_t node_b)
+{
+	if (node_a == JSON_NONE || node_b == JSON_NONE)
+		return node_a == node_b;
+	if (json_type_of(a, node_a) != json_type_of(b, node_b))
+		return false;
+	switch (json_type_of(a, node_a)) {
+	case JSON_NUMBER:
+		return json_numbers_equal(json_text(a, node_a), json_text(b, node_b));
+	case JSON_STRING:
+		return strings_equal(a, node_a, b, node_b);
+	case JSON_ARRAY:
+	case JSON_OBJECT:
+		return children_equal(a, node_a, b, node_b);
+	default:
+		return true;
+	}
+}
