@@ -7,7 +7,7 @@
 #include "flags.h"
 #include "log.h"
 #include "mapping.h"
-#include "terminal.h"
+#include "outbox.h"
 
 /* Names and values in the order in which they were given. */
 struct text_map {
@@ -21,14 +21,12 @@ enum config_side_records { SIDE_RECORDS_SKIP, SIDE_RECORDS_APPEND };
 enum config_shared_streams { SHARED_STREAMS_REFUSE, SHARED_STREAMS_ALLOW };
 enum config_on_refusal { ON_REFUSAL_STOP };
 enum config_on_hole { ON_HOLE_REFUSE, ON_HOLE_APPEND };
-enum config_on_deleted { ON_DELETED_RECREATE, ON_DELETED_SKIP, ON_DELETED_REFUSE };
 enum config_dedupe { DEDUPE_OFFSET, DEDUPE_SOURCE };
 
 /* Read-only once loaded. One member for each option of docs/configuration.md, in its order;
  * texts are never NULL. */
 struct config {
-	const char *path;      /* the file that was read, or NULL */
-	enum color_mode color; /* --color */
+	const char *path; /* the file that was read, or NULL */
 
 	struct text_map kafka; /* librdkafka's properties, unread */
 
@@ -74,7 +72,7 @@ struct config {
 		int max_uncommitted_records;
 		enum config_on_refusal on_refusal;
 		enum config_on_hole on_hole;
-		enum config_on_deleted on_deleted;
+		enum on_deleted on_deleted;
 		enum config_dedupe dedupe;
 		int shutdown_timeout_ms;
 	} pipeline;
@@ -95,9 +93,6 @@ struct config {
 	struct column_type *column_types; /* `types` as the mapping takes them */
 	struct config_private *private;
 };
-
-/* -c, -v, -q, --color: for the help. */
-extern const struct flag config_common_flags[];
 
 /* Takes out of argv the options in own (may be NULL) and those that every sub-command has: -c FILE,
  * -v, -q, --color WHEN, --kafka NAME=VALUE and one for each option of the table

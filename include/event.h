@@ -31,7 +31,11 @@ struct event {
 	bool may_create;     /* op c or r: an unknown stream may be tried at expected version -1 */
 	bool unless_deleted; /* append only if the stream's last event of ours is no d */
 	bool sentinel;	     /* the record before the committed offset: must be there, never sent */
-	bool found;	     /* the outbox's: seen in the stream while reading back */
+	/* The outbox's: seen in the stream while reading back; not a repeat of an earlier change;
+	 * written behind later offsets (on_hole = append). */
+	bool found, judged, late;
+	char before_op; /* the outbox's: op of its feed's event before it in the stream, 0 not seen
+			 */
 
 	struct span stream, type;
 	/* Decoded texts for comparisons, as the metadata has them; ptr NULL where that has null. */
@@ -45,6 +49,8 @@ struct event {
 TAILQ_HEAD(event_queue, event);
 
 void event_free(struct event *event);
+/* The same event with `"late":true` as its metadata's last member; takes event. */
+struct event *event_make_late(struct event *event);
 
 /* The id rule (mapping.md, section 4): UUID version 5 in Rowstream's namespace over
  * "<generation>/<topic>/<partition>/<offset>", lower case. generation "" is the default. */

@@ -33,3 +33,58 @@ void event_id_of_record(
 	uuid_unparse_lower(uuid, id);
 	strbuf_clear(&name);
 }
+
+/* Spans behind the insertion move with it; the body, which holds it, grows. */
+static void shift(
+	struct span *span, const struct event *from, struct event *to, const char *at, size_t added)
+{
+	size_t begin;
+
+	if (!span->ptr)
+		return;
+	begin = (size_t)(span->ptr - from->text);
+	if (span->ptr <= at && span->ptr + span->len > at)
+		span->len += added;
+	else if (span->ptr > at)
+		begin += added;
+	span->ptr = to->text + begin;
+}
+
+static size_t text_bytes(const struct event *event)
+{
+	const struct span *spans[] = {&event->stream, &event->type, &event->source, &event->table,
+		&event->position, &event->txid, &event->data, &event->metadata, &event->body};
+	size_t i, bytes = 0;
+
+	for (i = 0; i < sizeof(spans) / sizeof(spans[0]); i++) {
+		const char *end = spans[i]->ptr ? spans[i]->ptr + spans[i]->len : event->text;
+
+		if ((size_t)(end - event->text) > bytes)
+			bytes = (size_t)(end - event->text);
+	}
+	return bytes;
+}
+
+struct event *event_make_late(struct event *event)
+{
+	static const char late[] = ",\"late\":true";
+	const size_t added = sizeof(late) - 1, bytes = text_bytes(event);
+	const char *at = event->metadata.ptr + event->metadata.len - 1; /* its '}' */
+	const size_t before = (size_t)(at - event->text);
+	struct event *grown = xmalloc(sizeof(*grown) + bytes + added + 1);
+	struct span *spans[] = {&grown->stream, &grown->type, &grown->source, &grown->table,
+		&grown->position, &grown->txid, &grown->data, &grown->metadata, &grown->body};
+	size_t i;
+
+	memcpy(grown, event, sizeof(*grown));
+	memcpy(grown->text, event->text, before);
+	memcpy(grown->text + before, late, added);
+	memcpy(grown->text + before + added, at, bytes - before);
+	grown->text[bytes + added] = '\0';
+	for (i = 0; i < sizeof(spans) / sizeof(spans[0]); i++)
+		shift(spans[i], event, grown, at, added);
+	grown->stored_bytes += added + 8; /* its line and indentation */
+	grown->late = true;
+	event_free(event);
+	return grown;
+}
