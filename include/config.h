@@ -8,6 +8,7 @@
 #include "log.h"
 #include "mapping.h"
 #include "outbox.h"
+#include "terminal.h"
 
 /* Names and values in the order in which they were given. */
 struct text_map {
@@ -26,7 +27,8 @@ enum config_dedupe { DEDUPE_OFFSET, DEDUPE_SOURCE };
 /* Read-only once loaded. One member for each option of docs/configuration.md, in its order;
  * texts are never NULL. */
 struct config {
-	const char *path; /* the file that was read, or NULL */
+	const char *path;      /* the file that was read, or NULL */
+	enum color_mode color; /* --color */
 
 	struct text_map kafka; /* librdkafka's properties, unread */
 
@@ -93,6 +95,9 @@ struct config {
 	struct column_type *column_types; /* `types` as the mapping takes them */
 	struct config_private *private;
 };
+
+/* -c, -v, -q, --color: for the help. */
+extern const struct flag config_common_flags[];
 
 /* Takes out of argv the options in own (may be NULL) and those that every sub-command has: -c FILE,
  * -v, -q, --color WHEN, --kafka NAME=VALUE and one for each option of the table
