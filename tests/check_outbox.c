@@ -422,7 +422,7 @@ START_TEST(a_refused_batch_is_halved_down_to_the_one)
 	while (settled_as(&bridge, SETTLED_REFUSED) == 0) {
 		struct outbox_work work = next(&bridge);
 		struct outbox_page page = {0};
-		int64_t first, current;
+		int64_t first = -1, current = -1;
 		size_t i;
 		int outcome;
 
