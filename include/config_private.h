@@ -24,10 +24,12 @@ struct config_private {
 struct config_loader {
 	struct config *config;
 	const char *source; /* a path, a variable or a flag; NULL: the defaults */
+	bool is_file;	    /* places have a meaning */
 	struct error *error;
 };
 
-/* Sets error (ERROR_INPUT) to "<source>:<line>:<column>: …"; returns false. */
+/* Sets error (ERROR_INPUT) to "<source>:<line>:<column>: …", of what is no file without the
+ * numbers. Returns false. */
 bool config_fail(struct config_loader *loader, struct config_place place, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* Puts a value in, over what stood there; a secret's value is in no error. */

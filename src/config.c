@@ -263,11 +263,13 @@ static bool load_file(struct config_loader *loader, const char *path)
 		return true;
 	loader->source = copy_text(loader, path ? path : STANDARD_PATH);
 	loader->config->path = loader->source;
+	loader->is_file = true;
 	if (config_read_file(loader->source, &text, loader->error)) {
 		root = config_yaml_read(arena, strbuf_span(&text), loader->source, loader->error);
 		ok = root && load_tree(loader, root);
 	}
 	strbuf_clear(&text);
+	loader->is_file = false;
 	return ok;
 }
 
@@ -500,7 +502,7 @@ static bool load_all(struct config_loader *loader, int *argc, char **argv, const
 struct config *config_load(int *argc, char **argv, const struct flag *own, struct error *error)
 {
 	struct config *config = xcalloc(1, sizeof(*config));
-	struct config_loader loader = {config, NULL, error};
+	struct config_loader loader = {.config = config, .error = error};
 
 	config->private = xcalloc(1, sizeof(*config->private));
 	config->private->options = xcalloc(config_option_count, sizeof(*config->private->options));

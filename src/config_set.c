@@ -16,7 +16,7 @@ bool config_fail(struct config_loader *loader, struct config_place place, const 
 	va_start(args, format);
 	error_vset(loader->error, ERROR_INPUT, format, args);
 	va_end(args);
-	if (place.line)
+	if (loader->is_file)
 		error_context(loader->error, "%s:%d:%d", loader->source, place.line, place.column);
 	else if (loader->source)
 		error_context(loader->error, "%s", loader->source);
@@ -190,7 +190,8 @@ static void map_clear(struct text_map *map)
 	*map = (struct text_map){0};
 }
 
-static const char *where(struct config_loader *loader, struct config_place place)
+/* "rowstream.yaml:12", "--log-level"; NULL for a default. */
+static const char *where(struct config_loader *loader, const struct config_node *node)
 {
 	struct strbuf text = {0};
 	const char *copy;
@@ -198,8 +199,8 @@ static const char *where(struct config_loader *loader, struct config_place place
 	if (!loader->source)
 		return NULL;
 	strbuf_add_text(&text, loader->source);
-	if (place.line)
-		strbuf_printf(&text, ":%d", place.line);
+	if (loader->is_file)
+		strbuf_printf(&text, ":%d", node->name_place.line);
 	copy = arena_copy(&loader->config->private->arena, strbuf_span(&text)).ptr;
 	strbuf_clear(&text);
 	return copy;
@@ -212,7 +213,7 @@ static void note_property(
 
 	private->kafka =
 		xreallocarray(private->kafka, loader->config->kafka.count, sizeof(*private->kafka));
-	private->kafka[index] = (struct config_origin){where(loader, node->place), from_file};
+	private->kafka[index] = (struct config_origin){where(loader, node), from_file};
 }
 
 static bool set_map(struct config_loader *loader, const struct option *option,
@@ -244,7 +245,7 @@ static bool set_map(struct config_loader *loader, const struct option *option,
 bool config_set(
 	struct config_loader *loader, const struct option *option, const struct config_node *node)
 {
-	struct config_origin origin = {where(loader, node->place), false};
+	struct config_origin origin = {where(loader, node), false};
 	void *field = (char *)loader->config + option->offset;
 	bool ok;
 
