@@ -20,7 +20,7 @@ struct rows {
 	size_t column_count;
 	bool terminal, color;
 	int line_columns; /* where the last column is cut; 0: never */
-	bool begun;	  /* header or '[' is printed */
+	bool begun;	  /* the line of names is printed */
 	size_t printed;
 	/* Tables: cells held back, row after row, as they will be printed. */
 	char **held;
@@ -279,18 +279,17 @@ static void print_csv(const struct rows *rows, const struct span *cells)
 	size_t i;
 
 	for (i = 0; i < rows->column_count; i++) {
-		struct span cell = cells[i];
-
 		/* In a file the bytes are the data; on a terminal they must not drive it. */
 		strbuf_reset(&shown);
 		if (rows->terminal)
-			add_shown(&shown, rows->columns[i].kind, cell);
+			add_shown(&shown, rows->columns[i].kind, cells[i]);
+		else if (rows->columns[i].kind == ROWS_RAW)
+			add_folded(&shown, cells[i]);
 		else
-			strbuf_add_span(&shown, cell);
-		cell = strbuf_span(&shown);
+			strbuf_add_span(&shown, cells[i]);
 		if (i)
 			strbuf_add_char(&line, ',');
-		add_csv_cell(&line, cell);
+		add_csv_cell(&line, strbuf_span(&shown));
 	}
 	strbuf_add_char(&line, '\n');
 	fwrite(line.data, 1, line.len, rows->out);
