@@ -33,6 +33,9 @@ struct config *command_load(const struct command *command, int *argc, char **arg
 int command_fail(const struct command *command, const struct error *error);
 /* What `help X` and `X --help` print. */
 void command_help(const struct command *command, FILE *out);
+/* The same for rowstream(1), and the options that all commands have. */
+void command_man(const struct command *command, FILE *out);
+void command_man_common(FILE *out);
 
 /* One line for each src/cmd_<name>.c, in alphabetical order. */
 extern const struct command cmd_config;

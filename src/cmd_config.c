@@ -17,40 +17,51 @@ static const struct flag flags[] = {
 	{.name = NULL},
 };
 
-static int print_options(struct error *error)
+/* Without loading anything: who has a broken file needs this most. */
+static int print_options(int argc, char **argv)
 {
-	const char *format = options.format ? options.format : "yaml";
+	const struct flag *const tables[] = {flags, config_common_flags};
+	struct error error = {0};
 
-	if (strcmp(format, "yaml") == 0)
+	if (!flags_take(tables, 2, &argc, argv, &error))
+		return command_fail(&cmd_config, &error);
+	if (argc > 2) {
+		error_set(&error, ERROR_INPUT, "unexpected argument '%s'", argv[2]);
+		return command_fail(&cmd_config, &error);
+	}
+	if (!options.format || strcmp(options.format, "yaml") == 0)
 		config_print_template(stdout);
-	else if (strcmp(format, "markdown") == 0)
+	else if (strcmp(options.format, "markdown") == 0)
 		config_print_markdown(stdout);
-	else if (strcmp(format, "man") == 0)
+	else if (strcmp(options.format, "man") == 0)
 		config_print_man(stdout);
 	else
-		error_set(error, ERROR_INPUT, "--format '%s' is not one of yaml, markdown, man",
-			format);
-	return error->kind == ERROR_NONE ? EXIT_DONE : command_fail(&cmd_config, error);
+		error_set(&error, ERROR_INPUT, "--format '%s' is not one of yaml, markdown, man",
+			options.format);
+	return error.kind == ERROR_NONE ? EXIT_DONE : command_fail(&cmd_config, &error);
+}
+
+static int print_effective(int argc, char **argv)
+{
+	struct config *config = command_load(&cmd_config, &argc, argv);
+
+	if (!config)
+		return EXIT_USAGE;
+	config_print(config, stdout);
+	config_free(config);
+	return EXIT_DONE;
 }
 
 static int run(int argc, char **argv)
 {
-	struct config *config = command_load(&cmd_config, &argc, argv);
 	struct error error = {0};
-	int code = EXIT_DONE;
 
-	if (!config)
-		return EXIT_USAGE;
-	if (argc == 2 && strcmp(argv[1], "print") == 0) {
-		config_print(config, stdout);
-	} else if (argc == 2 && strcmp(argv[1], "options") == 0) {
-		code = print_options(&error);
-	} else {
-		error_set(&error, ERROR_INPUT, "wanted is 'config print' or 'config options'");
-		code = command_fail(&cmd_config, &error);
-	}
-	config_free(config);
-	return code;
+	if (argc > 1 && strcmp(argv[1], "print") == 0)
+		return print_effective(argc, argv);
+	if (argc > 1 && strcmp(argv[1], "options") == 0)
+		return print_options(argc, argv);
+	error_set(&error, ERROR_INPUT, "wanted is 'config print' or 'config options'");
+	return command_fail(&cmd_config, &error);
 }
 
 const struct command cmd_config = {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "man.h"
 #include "strbuf.h"
 
 struct config *command_load(const struct command *command, int *argc, char **argv)
@@ -104,18 +105,20 @@ static void print_flags(FILE *out, const struct flag *flags, int width)
 	strbuf_clear(&names);
 }
 
+/* Beside config_common_flags, for the help only. */
+static const struct flag further_flags[] = {
+	{.name = "help", .letter = 'h', .meaning = "this text"},
+	{.name = "SECTION-OPTION",
+		.value = "VALUE",
+		.meaning = "any option of the configuration, like --eventstore-url; see "
+			   "'rowstream config options'"},
+	{.name = NULL},
+};
+
 void command_help(const struct command *command, FILE *out)
 {
-	static const struct flag further[] = {
-		{.name = "help", .letter = 'h', .meaning = "this text"},
-		{.name = "SECTION-OPTION",
-			.value = "VALUE",
-			.meaning = "any option of the configuration, like --eventstore-url; see "
-				   "'rowstream config options'"},
-		{.name = NULL},
-	};
 	const char *rest = strchr(command->usage, '\n');
-	int width = widest(command->flags), common = widest(further);
+	int width = widest(command->flags), common = widest(further_flags);
 
 	if (width < common)
 		width = common;
@@ -130,5 +133,87 @@ void command_help(const struct command *command, FILE *out)
 	}
 	fprintf(out, "\nOptions of every command:\n");
 	print_flags(out, config_common_flags, width);
-	print_flags(out, further, width);
+	print_flags(out, further_flags, width);
+}
+
+/* --- manual page --- */
+
+static void add_man_flags(struct strbuf *out, const struct flag *flags)
+{
+	struct strbuf names = {0};
+
+	for (; flags && flags->name; flags++) {
+		strbuf_reset(&names);
+		add_option_names(&names, flags);
+		strbuf_add_text(out, ".TP\n.B ");
+		man_add(out, names.data);
+		strbuf_add_char(out, '\n');
+		man_add(out, flags->meaning);
+		strbuf_add_char(out, '\n');
+	}
+	strbuf_clear(&names);
+}
+
+/* One line of the usage's text; indented lines are printed as they stand. */
+static void add_man_line(struct strbuf *out, const char *line, bool *literal)
+{
+	bool indented = *line == ' ';
+
+	if (indented != *literal)
+		strbuf_add_text(out, indented ? ".PP\n.nf\n" : ".fi\n");
+	*literal = indented;
+	if (!*line)
+		strbuf_add_text(out, ".PP\n");
+	else {
+		man_add(out, line);
+		strbuf_add_char(out, '\n');
+	}
+}
+
+static void add_man_text(struct strbuf *out, const char *text)
+{
+	bool literal = false;
+
+	while (*text) {
+		size_t len = strcspn(text, "\n");
+		char *line = xstrndup(text, len);
+
+		add_man_line(out, line, &literal);
+		free(line);
+		text += len + (text[len] == '\n');
+	}
+	if (literal)
+		strbuf_add_text(out, ".fi\n");
+}
+
+void command_man(const struct command *command, FILE *out)
+{
+	size_t first = strcspn(command->usage, "\n");
+	const char *rest = command->usage + first;
+	struct strbuf text = {0};
+	char *usage = xstrndup(command->usage, first);
+
+	strbuf_printf(&text, ".SS %s\n.B rowstream %s\n", command->name, command->name);
+	man_add(&text, usage);
+	strbuf_add_text(&text, "\n.PP\n");
+	man_add(&text, command->summary);
+	strbuf_add_text(&text, ".\n");
+	if (*rest) {
+		strbuf_add_text(&text, ".PP\n");
+		add_man_text(&text, rest + strspn(rest, "\n"));
+	}
+	add_man_flags(&text, command->flags);
+	fwrite(text.data, 1, text.len, out);
+	strbuf_clear(&text);
+	free(usage);
+}
+
+void command_man_common(FILE *out)
+{
+	struct strbuf text = {0};
+
+	add_man_flags(&text, config_common_flags);
+	add_man_flags(&text, further_flags);
+	fwrite(text.data, 1, text.len, out);
+	strbuf_clear(&text);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "config_options.h"
+#include "man.h"
 
 static bool begins_section(size_t index)
 {
@@ -131,34 +132,6 @@ void config_print_markdown(FILE *out)
 
 /* --- man(7) --- */
 
-/* Characters that troff would print as others, or take for a request. */
-static void add_man(struct strbuf *out, const char *text)
-{
-	if (*text == '.' || *text == '\'')
-		strbuf_add_text(out, "\\&");
-	for (; *text; text++) {
-		switch (*text) {
-		case '\\':
-			strbuf_add_text(out, "\\e");
-			break;
-		case '-':
-			strbuf_add_text(out, "\\-");
-			break;
-		case '^':
-			strbuf_add_text(out, "\\(ha");
-			break;
-		case '~':
-			strbuf_add_text(out, "\\(ti");
-			break;
-		case '\'':
-			strbuf_add_text(out, "\\(aq");
-			break;
-		default:
-			strbuf_add_char(out, *text);
-		}
-	}
-}
-
 static void add_man_option(struct strbuf *out, const struct option *option)
 {
 	struct strbuf standard = {0}, allowed = {0};
@@ -166,13 +139,13 @@ static void add_man_option(struct strbuf *out, const struct option *option)
 	add_standard(&standard, option);
 	option_allowed(option, &allowed);
 	strbuf_add_text(out, ".TP\n.B ");
-	add_man(out, option->name ? option->name : option->section);
+	man_add(out, option->name ? option->name : option->section);
 	strbuf_add_char(out, '\n');
-	add_man(out, option->meaning);
+	man_add(out, option->meaning);
 	strbuf_add_text(out, "\n.br\n");
-	add_man(out, allowed.data);
+	man_add(out, allowed.data);
 	strbuf_add_text(out, "; default ");
-	add_man(out, standard.data);
+	man_add(out, standard.data);
 	strbuf_add_char(out, '\n');
 	strbuf_clear(&standard);
 	strbuf_clear(&allowed);
@@ -188,7 +161,7 @@ void config_print_man(FILE *out)
 
 		if (begins_section(i)) {
 			strbuf_printf(&text, ".SS %s\n", option->section);
-			add_man(&text, section_meaning(option->section));
+			man_add(&text, section_meaning(option->section));
 			strbuf_add_char(&text, '\n');
 		}
 		add_man_option(&text, option);

@@ -72,6 +72,18 @@ static int print_help(const char *name)
 	return EXIT_DONE;
 }
 
+/* The generated part of rowstream(1). */
+static int print_man(void)
+{
+	const struct command *const *command;
+
+	for (command = commands; *command; command++)
+		command_man(*command, stdout);
+	printf(".SH OPTIONS\nEvery command has these:\n");
+	command_man_common(stdout);
+	return EXIT_DONE;
+}
+
 static bool wants_help(char **argv)
 {
 	for (; *argv && strcmp(*argv, "--") != 0; argv++)
@@ -90,7 +102,9 @@ static int dispatch(int argc, char **argv)
 	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
 		return print_commands();
 	if (strcmp(name, "help") == 0)
-		return argc > 2 ? print_help(argv[2]) : print_commands();
+		return argc <= 2		       ? print_commands()
+		       : strcmp(argv[2], "--man") == 0 ? print_man()
+						       : print_help(argv[2]);
 	command = command_named(name);
 	if (!command)
 		return fail_of_name(name);

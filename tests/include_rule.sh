@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 grep -H '^#include "' include/*.h src/*.c | sed 's/:#include//; s/"//g' | awk '
 	function stem(path) { sub(/.*\//, "", path); sub(/\.[ch]$/, "", path); return path }
 	function layer(name) {
-		if (name ~ /^(arena|autoconf|error|flags|log|pattern|rows|strbuf|table|terminal|util)$/) return 0
+		if (name ~ /^(arena|autoconf|error|flags|log|man|pattern|rows|strbuf|table|terminal|util)$/) return 0
 		if (name ~ /^(capture|config|es_http|eventstore|http_status|kafka)/) return 2
 		if (name ~ /^(pipeline|wire)/) return 3
 		return name ~ /^(cmd_.*|command|devkafka|main)$/ ? 4 : 1
