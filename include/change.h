@@ -40,19 +40,19 @@ struct change {
 	enum change_form form;
 	bool flattened; /* the topic is declared flattened: a tombstone may be all that tells */
 
-	struct json_doc key_doc, value_doc;
+	struct js_doc key_doc, value_doc;
 	bool key_is_json; /* false: a key that is no JSON; its bytes are a string (valid UTF-8) */
-	uint32_t key;	  /* in key_doc, the Connect wrapper taken off; JSON_NONE: no key */
-	uint32_t key_schema; /* in key_doc: the wrapper's schema object, or JSON_NONE */
-	uint32_t payload;    /* in value_doc, the wrapper taken off; JSON_NONE for a null value */
-	uint32_t payload_schema; /* in value_doc: the wrapper's schema, or JSON_NONE */
+	uint32_t key;	  /* in key_doc, the Connect wrapper taken off; JS_NONE: no key */
+	uint32_t key_schema;	 /* in key_doc: the wrapper's schema object, or JS_NONE */
+	uint32_t payload;	 /* in value_doc, the wrapper taken off; JS_NONE for a null value */
+	uint32_t payload_schema; /* in value_doc: the wrapper's schema, or JS_NONE */
 	bool value_is_json;	 /* outbox only: false for text that is no JSON */
 
-	/* Envelope members in value_doc; JSON_NONE where absent (a JSON null stays a node). Of a
+	/* Envelope members in value_doc; JS_NONE where absent (a JSON null stays a node). Of a
 	 * flattened row before or after is the row, its added fields still in it. Of a CloudEvent
 	 * they stand inside its data. */
 	uint32_t before, after, source, transaction;
-	uint32_t image_schema; /* CloudEvents: schema of `data`, in value_doc, or JSON_NONE */
+	uint32_t image_schema; /* CloudEvents: schema of `data`, in value_doc, or JS_NONE */
 	uint32_t ce_data;      /* CloudEvents: the value of `data` */
 	/* Flattened: name nodes in value_doc of the fields that the transform added, in order. */
 	uint32_t *added_fields;

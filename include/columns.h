@@ -34,10 +34,10 @@ bool columns_idle(const struct columns *columns);
 
 /* Where an image stands, and what is known of it. */
 struct column_image {
-	const struct json_doc *doc;
+	const struct js_doc *doc;
 	uint32_t image; /* an object node; anything else is copied as it stands */
-	const struct json_doc *schema_doc;
-	uint32_t schema;   /* the image's own Connect schema object, or JSON_NONE */
+	const struct js_doc *schema_doc;
+	uint32_t schema;   /* the image's own Connect schema object, or JS_NONE */
 	struct span table; /* "<db>.<schema>.<table>", parts that are there */
 	bool is_key;	   /* a drop, mask or hash rule that hits it refuses the record */
 };

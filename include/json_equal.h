@@ -4,11 +4,10 @@
 
 #include "json_span.h"
 
-/* Members in the same order, strings by their characters, numbers by their decimal value. JSON_NONE
- * equals only JSON_NONE. */
-bool json_equal(
-	const struct json_doc *a, uint32_t node_a, const struct json_doc *b, uint32_t node_b);
+/* Members in the same order, strings by their characters, numbers by their decimal value. JS_NONE
+ * equals only JS_NONE. */
+bool js_equal(const struct js_doc *a, uint32_t node_a, const struct js_doc *b, uint32_t node_b);
 /* "1.10", "1.1" and "11e-1" are equal. Both must be JSON numbers. */
-bool json_numbers_equal(struct span a, struct span b);
+bool js_numbers_equal(struct span a, struct span b);
 
 #endif

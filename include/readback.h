@@ -24,7 +24,7 @@ struct sighting {
 
 /* Start with {0}; the memory is reused from event to event. */
 struct readback {
-	struct json_doc doc;
+	struct js_doc doc;
 	struct arena arena;
 	struct strbuf scratch;
 };

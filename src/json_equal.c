@@ -50,7 +50,7 @@ static struct decimal parse_decimal(struct span text)
 	return decimal;
 }
 
-bool json_numbers_equal(struct span a, struct span b)
+bool js_numbers_equal(struct span a, struct span b)
 {
 	struct decimal x = parse_decimal(a), y = parse_decimal(b);
 	bool equal = span_equal(strbuf_span(&x.digits), strbuf_span(&y.digits));
@@ -63,14 +63,14 @@ bool json_numbers_equal(struct span a, struct span b)
 }
 
 static bool strings_equal(
-	const struct json_doc *a, uint32_t node_a, const struct json_doc *b, uint32_t node_b)
+	const struct js_doc *a, uint32_t node_a, const struct js_doc *b, uint32_t node_b)
 {
 	struct strbuf x = {0}, y = {0};
 	bool equal;
 
-	if (!((a->nodes[node_a].flags | b->nodes[node_b].flags) & JSON_ESCAPED))
-		return span_equal(json_text(a, node_a), json_text(b, node_b));
-	equal = json_string(a, node_a, &x) && json_string(b, node_b, &y) &&
+	if (!((a->nodes[node_a].flags | b->nodes[node_b].flags) & JS_ESCAPED))
+		return span_equal(js_text(a, node_a), js_text(b, node_b));
+	equal = js_string(a, node_a, &x) && js_string(b, node_b, &y) &&
 		span_equal(strbuf_span(&x), strbuf_span(&y));
 	strbuf_clear(&x);
 	strbuf_clear(&y);
@@ -78,36 +78,34 @@ static bool strings_equal(
 }
 
 static bool children_equal(
-	const struct json_doc *a, uint32_t node_a, const struct json_doc *b, uint32_t node_b)
+	const struct js_doc *a, uint32_t node_a, const struct js_doc *b, uint32_t node_b)
 {
-	bool object = json_type_of(a, node_a) == JSON_OBJECT;
-	uint32_t x = json_first(a, node_a), y = json_first(b, node_b);
+	bool object = js_type_of(a, node_a) == JS_OBJECT;
+	uint32_t x = js_first(a, node_a), y = js_first(b, node_b);
 
-	for (; x != JSON_NONE && y != JSON_NONE;
-		x = json_next(a, node_a, x), y = json_next(b, node_b, y)) {
+	for (; x != JS_NONE && y != JS_NONE; x = js_next(a, node_a, x), y = js_next(b, node_b, y)) {
 		if (object && !strings_equal(a, x, b, y))
 			return false;
-		if (!json_equal(a, x + object, b, y + object))
+		if (!js_equal(a, x + object, b, y + object))
 			return false;
 	}
 	return x == y;
 }
 
-/* As deep as the texts are nested, which json_parse has bounded. */
-bool json_equal(
-	const struct json_doc *a, uint32_t node_a, const struct json_doc *b, uint32_t node_b)
+/* As deep as the texts are nested, which js_parse has bounded. */
+bool js_equal(const struct js_doc *a, uint32_t node_a, const struct js_doc *b, uint32_t node_b)
 {
-	if (node_a == JSON_NONE || node_b == JSON_NONE)
+	if (node_a == JS_NONE || node_b == JS_NONE)
 		return node_a == node_b;
-	if (json_type_of(a, node_a) != json_type_of(b, node_b))
+	if (js_type_of(a, node_a) != js_type_of(b, node_b))
 		return false;
-	switch (json_type_of(a, node_a)) {
-	case JSON_NUMBER:
-		return json_numbers_equal(json_text(a, node_a), json_text(b, node_b));
-	case JSON_STRING:
+	switch (js_type_of(a, node_a)) {
+	case JS_NUMBER:
+		return js_numbers_equal(js_text(a, node_a), js_text(b, node_b));
+	case JS_STRING:
 		return strings_equal(a, node_a, b, node_b);
-	case JSON_ARRAY:
-	case JSON_OBJECT:
+	case JS_ARRAY:
+	case JS_OBJECT:
 		return children_equal(a, node_a, b, node_b);
 	default:
 		return true;

@@ -9,7 +9,7 @@
 #include "json_equal.h"
 
 struct parser {
-	struct json_doc *doc;
+	struct js_doc *doc;
 	const unsigned char *at, *begin, *end;
 	unsigned depth, max_depth;
 	const char *why;
@@ -22,16 +22,16 @@ static bool fail(struct parser *p, const char *why)
 	return false;
 }
 
-static uint32_t add_node(struct parser *p, enum json_type type)
+static uint32_t add_node(struct parser *p, enum js_type type)
 {
-	struct json_doc *doc = p->doc;
+	struct js_doc *doc = p->doc;
 
 	if (doc->count == doc->size) {
 		doc->size = doc->size ? 2 * doc->size : 64;
 		doc->nodes = xreallocarray(doc->nodes, doc->size, sizeof(*doc->nodes));
 	}
 	doc->nodes[doc->count] =
-		(struct json_node){.start = (uint32_t)(p->at - p->begin), .type = (uint8_t)type};
+		(struct js_node){.start = (uint32_t)(p->at - p->begin), .type = (uint8_t)type};
 	return doc->count++;
 }
 
@@ -117,7 +117,7 @@ static bool escape(struct parser *p)
 
 static bool parse_string(struct parser *p)
 {
-	uint32_t node = add_node(p, JSON_STRING);
+	uint32_t node = add_node(p, JS_STRING);
 	unsigned flags = 0;
 	size_t bytes;
 
@@ -137,7 +137,7 @@ static bool parse_string(struct parser *p)
 			return true;
 		}
 		if (*p->at == '\\') {
-			flags = JSON_ESCAPED;
+			flags = JS_ESCAPED;
 			if (!escape(p))
 				return false;
 		} else if (*p->at < 0x20) {
@@ -165,7 +165,7 @@ static bool digits(struct parser *p)
 
 static bool parse_number(struct parser *p)
 {
-	uint32_t node = add_node(p, JSON_NUMBER);
+	uint32_t node = add_node(p, JS_NUMBER);
 	unsigned flags = 0;
 
 	if (*p->at == '-')
@@ -178,13 +178,13 @@ static bool parse_number(struct parser *p)
 		return false;
 	}
 	if (p->at < p->end && *p->at == '.') {
-		flags = JSON_FRACTION;
+		flags = JS_FRACTION;
 		p->at++;
 		if (!digits(p))
 			return false;
 	}
 	if (p->at < p->end && (*p->at | 0x20) == 'e') {
-		flags = JSON_FRACTION;
+		flags = JS_FRACTION;
 		p->at++;
 		if (p->at < p->end && (*p->at == '+' || *p->at == '-'))
 			p->at++;
@@ -195,7 +195,7 @@ static bool parse_number(struct parser *p)
 	return true;
 }
 
-static bool parse_word(struct parser *p, const char *word, enum json_type type)
+static bool parse_word(struct parser *p, const char *word, enum js_type type)
 {
 	size_t len = strlen(word);
 	uint32_t node;
@@ -253,7 +253,7 @@ static bool parse_items(struct parser *p, bool object)
 
 static bool parse_container(struct parser *p, bool object)
 {
-	uint32_t node = add_node(p, object ? JSON_OBJECT : JSON_ARRAY);
+	uint32_t node = add_node(p, object ? JS_OBJECT : JS_ARRAY);
 
 	if (++p->depth > p->max_depth)
 		return fail(p, "nested too deep");
@@ -277,11 +277,11 @@ static bool parse_value(struct parser *p)
 	case '"':
 		return parse_string(p);
 	case 't':
-		return parse_word(p, "true", JSON_TRUE);
+		return parse_word(p, "true", JS_TRUE);
 	case 'f':
-		return parse_word(p, "false", JSON_FALSE);
+		return parse_word(p, "false", JS_FALSE);
 	case 'n':
-		return parse_word(p, "null", JSON_NULL);
+		return parse_word(p, "null", JS_NULL);
 	default:
 		if (*p->at == '-' || (*p->at >= '0' && *p->at <= '9'))
 			return parse_number(p);
@@ -289,7 +289,7 @@ static bool parse_value(struct parser *p)
 	}
 }
 
-bool json_parse(struct json_doc *doc, struct span text, unsigned max_depth, struct error *error)
+bool js_parse(struct js_doc *doc, struct span text, unsigned max_depth, struct error *error)
 {
 	struct parser p = {.doc = doc, .max_depth = max_depth};
 
@@ -297,8 +297,8 @@ bool json_parse(struct json_doc *doc, struct span text, unsigned max_depth, stru
 	doc->count = 0;
 	p.begin = p.at = (const unsigned char *)text.ptr;
 	p.end = p.begin + text.len;
-	if (max_depth > JSON_MAX_DEPTH)
-		p.max_depth = JSON_MAX_DEPTH;
+	if (max_depth > JS_MAX_DEPTH)
+		p.max_depth = JS_MAX_DEPTH;
 	if (text.len >= UINT32_MAX) {
 		fail(&p, "longer than 4 GiB");
 	} else {
@@ -317,73 +317,71 @@ bool json_parse(struct json_doc *doc, struct span text, unsigned max_depth, stru
 	return false;
 }
 
-void json_doc_clear(struct json_doc *doc)
+void js_doc_clear(struct js_doc *doc)
 {
 	free(doc->nodes);
-	*doc = (struct json_doc){0};
+	*doc = (struct js_doc){0};
 }
 
 /* --- Look-ups --- */
 
-struct span json_text(const struct json_doc *doc, uint32_t node)
+struct span js_text(const struct js_doc *doc, uint32_t node)
 {
-	if (node == JSON_NONE)
+	if (node == JS_NONE)
 		return SPAN_NULL;
 	return (struct span){doc->text.ptr + doc->nodes[node].start,
 		doc->nodes[node].end - doc->nodes[node].start};
 }
 
-enum json_type json_type_of(const struct json_doc *doc, uint32_t node)
+enum js_type js_type_of(const struct js_doc *doc, uint32_t node)
 {
-	return node == JSON_NONE ? JSON_NULL : (enum json_type)doc->nodes[node].type;
+	return node == JS_NONE ? JS_NULL : (enum js_type)doc->nodes[node].type;
 }
 
-bool json_is_null(const struct json_doc *doc, uint32_t node)
+bool js_is_null(const struct js_doc *doc, uint32_t node)
 {
-	return json_type_of(doc, node) == JSON_NULL;
+	return js_type_of(doc, node) == JS_NULL;
 }
 
-static bool is_container(const struct json_doc *doc, uint32_t node)
+static bool is_container(const struct js_doc *doc, uint32_t node)
 {
-	return json_type_of(doc, node) >= JSON_ARRAY;
+	return js_type_of(doc, node) >= JS_ARRAY;
 }
 
-uint32_t json_first(const struct json_doc *doc, uint32_t parent)
+uint32_t js_first(const struct js_doc *doc, uint32_t parent)
 {
 	if (!is_container(doc, parent) || doc->nodes[parent].next == parent + 1)
-		return JSON_NONE;
+		return JS_NONE;
 	return parent + 1;
 }
 
-uint32_t json_next(const struct json_doc *doc, uint32_t parent, uint32_t current)
+uint32_t js_next(const struct js_doc *doc, uint32_t parent, uint32_t current)
 {
-	uint32_t value = current + (doc->nodes[parent].type == JSON_OBJECT);
+	uint32_t value = current + (doc->nodes[parent].type == JS_OBJECT);
 	uint32_t next = doc->nodes[value].next;
 
-	return next < doc->nodes[parent].next ? next : JSON_NONE;
+	return next < doc->nodes[parent].next ? next : JS_NONE;
 }
 
-uint32_t json_count(const struct json_doc *doc, uint32_t parent)
+uint32_t js_count(const struct js_doc *doc, uint32_t parent)
 {
 	uint32_t count = 0, child;
 
-	for (child = json_first(doc, parent); child != JSON_NONE;
-		child = json_next(doc, parent, child))
+	for (child = js_first(doc, parent); child != JS_NONE; child = js_next(doc, parent, child))
 		count++;
 	return count;
 }
 
-uint32_t json_member(const struct json_doc *doc, uint32_t object, const char *name)
+uint32_t js_member(const struct js_doc *doc, uint32_t object, const char *name)
 {
 	uint32_t child;
 
-	if (json_type_of(doc, object) != JSON_OBJECT)
-		return JSON_NONE;
-	for (child = json_first(doc, object); child != JSON_NONE;
-		child = json_next(doc, object, child))
-		if (json_string_is(doc, child, name))
+	if (js_type_of(doc, object) != JS_OBJECT)
+		return JS_NONE;
+	for (child = js_first(doc, object); child != JS_NONE; child = js_next(doc, object, child))
+		if (js_string_is(doc, child, name))
 			return child + 1;
-	return JSON_NONE;
+	return JS_NONE;
 }
 
 /* --- Strings --- */
@@ -438,10 +436,10 @@ static size_t decode_unicode(const char *at, const char *end, struct strbuf *out
 	return 10;
 }
 
-bool json_string(const struct json_doc *doc, uint32_t node, struct strbuf *out)
+bool js_string(const struct js_doc *doc, uint32_t node, struct strbuf *out)
 {
 	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-	struct span text = json_text(doc, node);
+	struct span text = js_text(doc, node);
 	const char *at = text.ptr + 1, *end = text.ptr + text.len - 1, *plain;
 	size_t used;
 
@@ -464,49 +462,48 @@ bool json_string(const struct json_doc *doc, uint32_t node, struct strbuf *out)
 	return true;
 }
 
-bool json_string_is(const struct json_doc *doc, uint32_t node, const char *text)
+bool js_string_is(const struct js_doc *doc, uint32_t node, const char *text)
 {
-	struct span raw = json_text(doc, node);
+	struct span raw = js_text(doc, node);
 	struct strbuf decoded = {0};
 	bool same;
 
-	if (json_type_of(doc, node) != JSON_STRING)
+	if (js_type_of(doc, node) != JS_STRING)
 		return false;
-	if (!(doc->nodes[node].flags & JSON_ESCAPED))
+	if (!(doc->nodes[node].flags & JS_ESCAPED))
 		return span_is((struct span){raw.ptr + 1, raw.len - 2}, text);
-	same = json_string(doc, node, &decoded) && span_is(strbuf_span(&decoded), text);
+	same = js_string(doc, node, &decoded) && span_is(strbuf_span(&decoded), text);
 	strbuf_clear(&decoded);
 	return same;
 }
 
-static bool same_name(const struct json_doc *doc, uint32_t a, uint32_t b)
+static bool same_name(const struct js_doc *doc, uint32_t a, uint32_t b)
 {
 	struct strbuf name = {0};
 	bool same;
 
-	if (!((doc->nodes[a].flags | doc->nodes[b].flags) & JSON_ESCAPED))
-		return span_equal(json_text(doc, a), json_text(doc, b));
+	if (!((doc->nodes[a].flags | doc->nodes[b].flags) & JS_ESCAPED))
+		return span_equal(js_text(doc, a), js_text(doc, b));
 	/* A name with a NUL or a lone surrogate in it is told from others by its bytes only. */
-	if (!json_string(doc, a, &name) || memchr(name.data, '\0', name.len))
-		same = span_equal(json_text(doc, a), json_text(doc, b));
+	if (!js_string(doc, a, &name) || memchr(name.data, '\0', name.len))
+		same = span_equal(js_text(doc, a), js_text(doc, b));
 	else
-		same = json_string_is(doc, b, name.data);
+		same = js_string_is(doc, b, name.data);
 	strbuf_clear(&name);
 	return same;
 }
 
-bool json_has_repeated_member(const struct json_doc *doc, uint32_t node)
+bool js_has_repeated_member(const struct js_doc *doc, uint32_t node)
 {
-	bool object = json_type_of(doc, node) == JSON_OBJECT;
+	bool object = js_type_of(doc, node) == JS_OBJECT;
 	uint32_t child, earlier;
 
-	for (child = json_first(doc, node); child != JSON_NONE;
-		child = json_next(doc, node, child)) {
-		for (earlier = json_first(doc, node); object && earlier != child;
-			earlier = json_next(doc, node, earlier))
+	for (child = js_first(doc, node); child != JS_NONE; child = js_next(doc, node, child)) {
+		for (earlier = js_first(doc, node); object && earlier != child;
+			earlier = js_next(doc, node, earlier))
 			if (same_name(doc, earlier, child))
 				return true;
-		if (json_has_repeated_member(doc, child + object))
+		if (js_has_repeated_member(doc, child + object))
 			return true;
 	}
 	return false;
@@ -514,25 +511,24 @@ bool json_has_repeated_member(const struct json_doc *doc, uint32_t node)
 
 /* --- Printing and what printing does --- */
 
-void json_compact(const struct json_doc *doc, uint32_t node, struct strbuf *out)
+void js_compact(const struct js_doc *doc, uint32_t node, struct strbuf *out)
 {
-	bool object = json_type_of(doc, node) == JSON_OBJECT;
+	bool object = js_type_of(doc, node) == JS_OBJECT;
 	uint32_t child;
 
 	if (!is_container(doc, node)) {
-		strbuf_add_span(out, json_text(doc, node));
+		strbuf_add_span(out, js_text(doc, node));
 		return;
 	}
 	strbuf_add_char(out, object ? '{' : '[');
-	for (child = json_first(doc, node); child != JSON_NONE;
-		child = json_next(doc, node, child)) {
+	for (child = js_first(doc, node); child != JS_NONE; child = js_next(doc, node, child)) {
 		if (child != node + 1)
 			strbuf_add_char(out, ',');
 		if (object) {
-			strbuf_add_span(out, json_text(doc, child));
+			strbuf_add_span(out, js_text(doc, child));
 			strbuf_add_char(out, ':');
 		}
-		json_compact(doc, child + object, out);
+		js_compact(doc, child + object, out);
 	}
 	strbuf_add_char(out, object ? '}' : ']');
 }
@@ -553,28 +549,27 @@ static size_t string_bytes(struct span text)
 	return bytes;
 }
 
-static size_t scalar_bytes(const struct json_doc *doc, uint32_t node)
+static size_t scalar_bytes(const struct js_doc *doc, uint32_t node)
 {
-	struct span text = json_text(doc, node);
+	struct span text = js_text(doc, node);
 
-	if (doc->nodes[node].type == JSON_STRING)
+	if (doc->nodes[node].type == JS_STRING)
 		return string_bytes(text);
 	/* 1e15 comes back as 1000000000000000.0, the longest double as -1.2345678901234567E-300. */
-	if (doc->nodes[node].flags & JSON_FRACTION)
+	if (doc->nodes[node].flags & JS_FRACTION)
 		return text.len > 26 ? text.len : 26;
 	return text.len;
 }
 
-static size_t stored_bytes(const struct json_doc *doc, uint32_t node, size_t depth)
+static size_t stored_bytes(const struct js_doc *doc, uint32_t node, size_t depth)
 {
-	bool object = json_type_of(doc, node) == JSON_OBJECT;
+	bool object = js_type_of(doc, node) == JS_OBJECT;
 	size_t bytes = 2;
 	uint32_t child;
 
 	if (!is_container(doc, node))
 		return scalar_bytes(doc, node);
-	for (child = json_first(doc, node); child != JSON_NONE;
-		child = json_next(doc, node, child)) {
+	for (child = js_first(doc, node); child != JS_NONE; child = js_next(doc, node, child)) {
 		bytes += 2 + 2 * (depth + 1); /* newline, indentation, comma */
 		if (object)
 			bytes += scalar_bytes(doc, child) + 2;
@@ -583,9 +578,9 @@ static size_t stored_bytes(const struct json_doc *doc, uint32_t node, size_t dep
 	return bytes + 1 + 2 * depth;
 }
 
-size_t json_stored_bytes(const struct json_doc *doc, uint32_t node)
+size_t js_stored_bytes(const struct js_doc *doc, uint32_t node)
 {
-	return node == JSON_NONE ? 0 : stored_bytes(doc, node, 0);
+	return node == JS_NONE ? 0 : stored_bytes(doc, node, 0);
 }
 
 #define MAX_INTEGER_DIGITS 380
@@ -612,7 +607,7 @@ static bool has_fraction(struct span literal)
 	return false;
 }
 
-bool json_number_survives(struct span literal)
+bool js_number_survives(struct span literal)
 {
 	char text[64], short_literal[64], *copy = short_literal;
 	double value;
@@ -633,5 +628,5 @@ bool json_number_survives(struct span literal)
 	if (!isfinite(value))
 		return false;
 	shortest(value, text, sizeof(text));
-	return json_numbers_equal(literal, span_of(text));
+	return js_numbers_equal(literal, span_of(text));
 }

@@ -195,18 +195,17 @@ static void match_ids(struct outbox *outbox, struct stream *stream, const struct
 static bool same_images(const struct event *event, const struct sighting *sighting)
 {
 	static const char *const members[] = {"key", "before", "after"};
-	struct json_doc a = {0}, b = {0};
+	struct js_doc a = {0}, b = {0};
 	struct error ignored = {0};
 	bool same;
 	size_t i;
 
-	same = sighting->data.ptr && json_parse(&a, event->data, JSON_MAX_DEPTH, &ignored) &&
-	       json_parse(&b, sighting->data, JSON_MAX_DEPTH, &ignored);
+	same = sighting->data.ptr && js_parse(&a, event->data, JS_MAX_DEPTH, &ignored) &&
+	       js_parse(&b, sighting->data, JS_MAX_DEPTH, &ignored);
 	for (i = 0; same && i < sizeof(members) / sizeof(members[0]); i++)
-		same = json_equal(
-			&a, json_member(&a, 0, members[i]), &b, json_member(&b, 0, members[i]));
-	json_doc_clear(&a);
-	json_doc_clear(&b);
+		same = js_equal(&a, js_member(&a, 0, members[i]), &b, js_member(&b, 0, members[i]));
+	js_doc_clear(&a);
+	js_doc_clear(&b);
 	return same;
 }
 
@@ -407,16 +406,16 @@ static void soft_deleted(struct outbox *outbox, struct stream *stream)
 /* The metadata of a soft-deleted stream says {"$tb":9223372036854775807}. */
 static bool says_deleted(const struct outbox_page *page)
 {
-	struct json_doc doc = {0};
+	struct js_doc doc = {0};
 	struct error ignored = {0};
 	int64_t before = 0;
 	bool deleted;
 
 	deleted = page->count > 0 && page->events[0].data.ptr &&
-		  json_parse(&doc, page->events[0].data, 64, &ignored) &&
-		  span_to_int64(json_text(&doc, json_member(&doc, 0, "$tb")), &before) &&
+		  js_parse(&doc, page->events[0].data, 64, &ignored) &&
+		  span_to_int64(js_text(&doc, js_member(&doc, 0, "$tb")), &before) &&
 		  before == INT64_MAX;
-	json_doc_clear(&doc);
+	js_doc_clear(&doc);
 	return deleted;
 }
 

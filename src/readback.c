@@ -10,22 +10,22 @@
 
 static struct span text_member(struct readback *readback, uint32_t object, const char *name)
 {
-	uint32_t node = json_member(&readback->doc, object, name);
+	uint32_t node = js_member(&readback->doc, object, name);
 
-	if (json_is_null(&readback->doc, node) || json_type_of(&readback->doc, node) != JSON_STRING)
+	if (js_is_null(&readback->doc, node) || js_type_of(&readback->doc, node) != JS_STRING)
 		return SPAN_NULL;
 	strbuf_reset(&readback->scratch);
-	if (!json_string(&readback->doc, node, &readback->scratch))
+	if (!js_string(&readback->doc, node, &readback->scratch))
 		return SPAN_NULL;
 	return arena_copy(&readback->arena, strbuf_span(&readback->scratch));
 }
 
 static bool number_member(struct readback *readback, const char *name, int64_t *value)
 {
-	uint32_t node = json_member(&readback->doc, 0, name);
+	uint32_t node = js_member(&readback->doc, 0, name);
 
-	return node != JSON_NONE && json_type_of(&readback->doc, node) == JSON_NUMBER &&
-	       span_to_int64(json_text(&readback->doc, node), value);
+	return node != JS_NONE && js_type_of(&readback->doc, node) == JS_NUMBER &&
+	       span_to_int64(js_text(&readback->doc, node), value);
 }
 
 static bool read_position(struct readback *readback, struct sighting *sighting)
@@ -62,8 +62,8 @@ static bool id_proves_it(struct readback *readback, const struct sighting *sight
 		sighting->generation, sighting->topic, sighting->partition, sighting->offset, id);
 	if (same_id(sighting->id, id))
 		return true;
-	headers = json_member(&readback->doc, 0, "headers");
-	if (json_is_null(&readback->doc, headers))
+	headers = js_member(&readback->doc, 0, "headers");
+	if (js_is_null(&readback->doc, headers))
 		return false;
 	header_id = text_member(readback, headers, "id");
 	return header_id.ptr && header_id.len == sighting->id.len &&
@@ -73,10 +73,10 @@ static bool id_proves_it(struct readback *readback, const struct sighting *sight
 static void read_rest(struct readback *readback, struct sighting *sighting)
 {
 	struct span op = text_member(readback, 0, "op");
-	uint32_t late = json_member(&readback->doc, 0, "late");
+	uint32_t late = js_member(&readback->doc, 0, "late");
 
 	sighting->op = (char)(op.len ? op.ptr[0] : 0);
-	sighting->late = late != JSON_NONE && json_type_of(&readback->doc, late) == JSON_TRUE;
+	sighting->late = late != JS_NONE && js_type_of(&readback->doc, late) == JS_TRUE;
 	if (!number_member(readback, "kafka_ts", &sighting->kafka_ts))
 		sighting->kafka_ts = -1;
 	sighting->source = text_member(readback, 0, "source");
@@ -95,8 +95,8 @@ void readback_parse(struct readback *readback, const struct stored_event *event,
 		(struct sighting){.number = event->number, .id = event->id, .data = event->data};
 	if (!event->id.ptr || !event->metadata.ptr || !span_equal(event->stream, stream))
 		return;
-	if (!json_parse(&readback->doc, event->metadata, METADATA_MAX_DEPTH, &ignored) ||
-		json_type_of(&readback->doc, 0) != JSON_OBJECT)
+	if (!js_parse(&readback->doc, event->metadata, METADATA_MAX_DEPTH, &ignored) ||
+		js_type_of(&readback->doc, 0) != JS_OBJECT)
 		return;
 	if (!read_position(readback, sighting) || !id_proves_it(readback, sighting))
 		return;
@@ -106,7 +106,7 @@ void readback_parse(struct readback *readback, const struct stored_event *event,
 
 void readback_clear(struct readback *readback)
 {
-	json_doc_clear(&readback->doc);
+	js_doc_clear(&readback->doc);
 	arena_clear(&readback->arena);
 	strbuf_clear(&readback->scratch);
 }

@@ -1251,13 +1251,12 @@ static void compare_to_oracle(struct world *world, unsigned seed)
 		snprintf(name, sizeof(name), "t-%d", row);
 		stream = fake_stream(&world->store, span_of(name));
 		for (i = 0; i < stream->count; i++) {
-			const struct json_doc *doc = &stream->events[i].doc;
-			uint32_t metadata = json_member(doc, 0, "metadata");
+			const struct js_doc *doc = &stream->events[i].doc;
+			uint32_t metadata = js_member(doc, 0, "metadata");
 			int64_t p = -1, offset = -1;
 
-			span_to_int64(json_text(doc, json_member(doc, metadata, "partition")), &p);
-			span_to_int64(
-				json_text(doc, json_member(doc, metadata, "offset")), &offset);
+			span_to_int64(js_text(doc, js_member(doc, metadata, "partition")), &p);
+			span_to_int64(js_text(doc, js_member(doc, metadata, "offset")), &offset);
 			ck_assert_msg(offset >= expected_next[row][p],
 				"seed %u: %s has %" PRId64 " of partition %" PRId64
 				" twice or out of order",

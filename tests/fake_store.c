@@ -23,18 +23,18 @@ static struct fake_event parse_body(struct span body)
 	struct error error = {0};
 	struct span id;
 
-	if (!json_parse(&event.doc, span_of(event.body), 64, &error)) {
+	if (!js_parse(&event.doc, span_of(event.body), 64, &error)) {
 		fprintf(stderr, "the outbox sent no JSON: %s\n%s\n", error.text, event.body);
 		abort();
 	}
-	id = json_text(&event.doc, json_member(&event.doc, 0, "eventId"));
+	id = js_text(&event.doc, js_member(&event.doc, 0, "eventId"));
 	snprintf(event.id, sizeof(event.id), "%.*s", (int)id.len - 2, id.ptr + 1);
 	return event;
 }
 
 static void free_event(struct fake_event *event)
 {
-	json_doc_clear(&event->doc);
+	js_doc_clear(&event->doc);
 	free(event->body);
 }
 
@@ -150,8 +150,8 @@ enum read_outcome fake_read(struct fake_store *store, const struct outbox_work *
 			.number = at,
 			.id = span_of(event->id),
 			.type = span_of("c"),
-			.data = json_text(&event->doc, json_member(&event->doc, 0, "data")),
-			.metadata = json_text(&event->doc, json_member(&event->doc, 0, "metadata")),
+			.data = js_text(&event->doc, js_member(&event->doc, 0, "data")),
+			.metadata = js_text(&event->doc, js_member(&event->doc, 0, "metadata")),
 		};
 	}
 	page->at_start = at < (int64_t)stream->truncate_before;

@@ -10,7 +10,7 @@
 
 struct fake_event {
 	char *body;
-	struct json_doc doc;
+	struct js_doc doc;
 	struct span stream_id; /* ptr NULL: the stream it stands in; else a link's target */
 	char id[37];
 };
