@@ -1,0 +1,58 @@
+/* Requests over HTTP/1.1, many at a time on one thread; libcurl is hidden here. */
+#ifndef ROWSTREAM_ES_HTTP_H
+#define ROWSTREAM_ES_HTTP_H
+
+#include <poll.h>
+#include <sys/queue.h>
+
+#include "es_address.h"
+#include "es_answer.h"
+#include "strbuf.h"
+
+struct es_http;
+struct es_wire; /* the part of a slot that is libcurl's */
+
+/* One request at a time. The caller fills the first part, the answer is there when it is done. */
+struct es_slot {
+	TAILQ_ENTRY(es_slot) entry;
+	void *user;
+	int kind;		    /* the caller's */
+	struct strbuf target, body; /* the body must not move until done */
+
+	struct es_answer answer;
+	struct strbuf answer_body;
+	bool too_large;	 /* the answer was cut off at the limit */
+	char error[256]; /* the library's words when no answer came */
+	double seconds;
+
+	struct es_wire *wire;
+};
+
+enum es_headers { ES_HEADERS_APPEND, ES_HEADERS_READ, ES_HEADERS_OWN };
+
+struct es_http_options {
+	int connections;
+	int connect_timeout_ms, request_timeout_ms;
+};
+
+struct es_http *es_http_new(const struct es_address *address, const struct es_http_options *options,
+	struct error *error);
+void es_http_free(struct es_http *http);
+const char *es_http_address(const struct es_http *http); /* without credentials */
+
+int es_http_free_slots(const struct es_http *http);
+int es_http_in_flight(const struct es_http *http);
+/* A slot to be filled and started; only while es_http_free_slots() > 0. */
+struct es_slot *es_http_take(struct es_http *http);
+/* Starts it. expected_version is for ES_HEADERS_APPEND; own (NULL-terminated) for
+ * ES_HEADERS_OWN. */
+void es_http_start(struct es_http *http, struct es_slot *slot, const char *method,
+	enum es_headers headers, int64_t expected_version, const char *const *own);
+/* Moves the network on; sleeps until something moved, an extra descriptor is ready or the time is
+ * up; not at all when a request is done already. */
+void es_http_wait(struct es_http *http, struct pollfd *extra, size_t extra_count, int timeout_ms);
+/* The next slot that is done, or NULL. It stays the caller's until es_http_give_back. */
+struct es_slot *es_http_done(struct es_http *http);
+void es_http_give_back(struct es_http *http, struct es_slot *slot);
+
+#endif
