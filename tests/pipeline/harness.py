@@ -360,12 +360,12 @@ class Workbench:
         return self._keep(Program("rowstream", "run", "-c", config, *args, env=env,
                                   wrapper=WRAPPER))
 
-    def rowstream(self, *args, stdin=None, env=None):
+    def rowstream(self, *args, stdin=None, env=None, cwd=None, stdout=subprocess.PIPE):
         """Any sub-command to its end: the subprocess.CompletedProcess, output as text."""
         return subprocess.run([*WRAPPER, str(BUILD / "rowstream"), *map(str, args)],
                               input=stdin, stdin=None if stdin is not None else subprocess.DEVNULL,
-                              capture_output=True, text=True, timeout=DEADLINE_S,
-                              env={**os.environ, **(env or {})}, check=False)
+                              stdout=stdout, stderr=subprocess.PIPE, cwd=cwd, text=True,
+                              timeout=DEADLINE_S, env={**os.environ, **(env or {})}, check=False)
 
     def close(self):
         for program in reversed(self.programs):
