@@ -10,7 +10,7 @@ grep -H '^#include "' include/*.h src/*.c | sed 's/:#include//; s/"//g' | awk '
 		if (name ~ /^(pipeline|wire)/) return 3
 		return name ~ /^(cmd_.*|command|devkafka|main)$/ ? 4 : 1
 	}
-	function edge(name) { return name ~ /^es_/ ? "eventstore" : substr(name, 1, 5) }
+	function edge(name) { return name ~ /^es_/ ? "event" : substr(name, 1, 5) }
 	{ from = stem($1); to = stem($2) }
 	layer(from) < layer(to) || (layer(from) == 1 && to == "log") ||
 	(layer(from) == 2 && layer(to) == 2 && edge(from) != edge(to)) {
