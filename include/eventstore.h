@@ -101,4 +101,7 @@ struct eventstore_info {
 };
 bool eventstore_info(struct eventstore *store, struct eventstore_info *info, struct error *error);
 
+/* "libcurl 7.88.1 OpenSSL/3.0.17" */
+const char *eventstore_library_version(void);
+
 #endif

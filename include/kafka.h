@@ -19,6 +19,9 @@ struct kafka_options {
 	size_t property_count;
 	const char *const *topics; /* names or ^patterns */
 	size_t topic_count;
+	/* Do not subscribe: for `check`. Joining the group would take partitions away from the
+	 * bridges that run. Only kafka_list_topics, kafka_check_group and kafka_free are called. */
+	bool observe;
 };
 
 #define KAFKA_NO_OFFSET (-1001)
@@ -109,6 +112,11 @@ void kafka_free(struct kafka *kafka, bool graceful);
 bool kafka_list_topics(struct kafka *kafka, int timeout_ms,
 	void (*found)(void *user, const char *topic, int partitions, const char *error_text),
 	void *user, struct error *error);
+
+/* For `check`: whether the group's coordinator answers and tells us the group's offsets (of
+ * partition 0 of topic), without joining it. False: error, ERROR_RETRY where nobody answered in
+ * time, else ERROR_REFUSED with the broker's reason. */
+bool kafka_check_group(struct kafka *kafka, const char *topic, int timeout_ms, struct error *error);
 
 /* "librdkafka 2.0.2", with its built-in features. */
 const char *kafka_library_version(void);

@@ -418,3 +418,13 @@ struct es_slot *es_http_done(struct es_http *http)
 		TAILQ_REMOVE(&http->done, slot, entry);
 	return slot;
 }
+
+const char *es_http_library_version(void)
+{
+	const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
+	static char text[128];
+
+	snprintf(text, sizeof(text), "libcurl %s %s", info->version,
+		info->ssl_version ? info->ssl_version : "without TLS");
+	return text;
+}

@@ -55,4 +55,6 @@ void es_http_wait(struct es_http *http, struct pollfd *extra, size_t extra_count
 struct es_slot *es_http_done(struct es_http *http);
 void es_http_give_back(struct es_http *http, struct es_slot *slot);
 
+const char *es_http_library_version(void);
+
 #endif

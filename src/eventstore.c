@@ -301,3 +301,8 @@ bool eventstore_info(struct eventstore *store, struct eventstore_info *info, str
 	eventstore_answer_clear(&answer);
 	return good;
 }
+
+const char *eventstore_library_version(void)
+{
+	return es_http_library_version();
+}

@@ -29,10 +29,8 @@ struct eventstore *wire_eventstore(const struct config *config, struct error *er
 		.connect_timeout_ms = config->eventstore.connect_timeout_ms,
 		.request_timeout_ms = config->eventstore.request_timeout_ms,
 	};
-	struct eventstore *store = eventstore_new(&options, error);
 
-	error_context(error, "eventstore");
-	return store;
+	return eventstore_new(&options, error);
 }
 
 struct kafka *wire_kafka(const struct config *config, struct error *error)
