@@ -106,6 +106,9 @@ extern const struct flag config_common_flags[];
 struct config *config_load(int *argc, char **argv, const struct flag *own, struct error *error);
 void config_free(struct config *config);
 
+/* Of librdkafka's property, as configured; NULL if it is not. */
+const char *config_property(const struct config *config, const char *name);
+
 /* The mapping's part of it; everything in options belongs to config. */
 void config_mapping_options(const struct config *config, struct mapping_options *options);
 

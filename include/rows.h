@@ -14,6 +14,8 @@ enum rows_kind {
 	ROWS_TEXT,
 	ROWS_NUMBER, /* right-aligned; a number in JSON if the cell is one */
 	ROWS_RAW,    /* the cell is JSON text: as it is inside JSON, as text elsewhere */
+	ROWS_STATE,  /* "ok", "warn", "FAIL": in colour on a terminal */
+	ROWS_PROSE,  /* text that must be read whole: never cut */
 };
 
 struct rows_column {

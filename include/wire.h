@@ -15,5 +15,7 @@ struct mapping *wire_mapping(const struct config *config, struct error *error);
 struct eventstore *wire_eventstore(const struct config *config, struct error *error);
 /* Subscribes to config->source.topics. */
 struct kafka *wire_kafka(const struct config *config, struct error *error);
+/* The same for `check`: it does not join the group. */
+struct kafka *wire_kafka_observer(const struct config *config, struct error *error);
 
 #endif

@@ -530,6 +530,16 @@ void config_free(struct config *config)
 	free(config);
 }
 
+const char *config_property(const struct config *config, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < config->kafka.count; i++)
+		if (strcmp(config->kafka.names[i], name) == 0)
+			return config->kafka.values[i];
+	return NULL;
+}
+
 void config_mapping_options(const struct config *config, struct mapping_options *options)
 {
 	*options = (struct mapping_options){

@@ -99,6 +99,32 @@ static void pad(struct strbuf *line, int columns)
 		strbuf_add_char(line, ' ');
 }
 
+static const char *color_of_state(const char *text)
+{
+	return strcmp(text, "ok") == 0	   ? "\033[32m"
+	       : strcmp(text, "warn") == 0 ? "\033[33m"
+	       : strcmp(text, "FAIL") == 0 ? "\033[31m"
+					   : "";
+}
+
+static void add_shown_cell(
+	const struct rows *rows, size_t column, struct strbuf *line, struct span shown, int room)
+{
+	bool last = column + 1 == rows->column_count;
+	enum rows_kind kind = rows->columns[column].kind;
+	const char *color = kind == ROWS_STATE && rows->color ? color_of_state(shown.ptr) : "";
+
+	if (*color) {
+		strbuf_printf(line, "%s%s\033[0m", color, shown.ptr);
+	} else if (last && kind != ROWS_PROSE && rows->line_columns && room > 1 &&
+		   terminal_columns(shown) > room) {
+		strbuf_add(line, shown.ptr, terminal_cut(shown, room - 1));
+		strbuf_add_text(line, "…");
+	} else {
+		strbuf_add_span(line, shown);
+	}
+}
+
 /* Adds one cell with its padding; used: the columns of the line so far. */
 static void add_cell(
 	const struct rows *rows, size_t column, const char *text, struct strbuf *line, int *used)
@@ -106,16 +132,10 @@ static void add_cell(
 	struct span shown = span_of(text);
 	bool last = column + 1 == rows->column_count;
 	int wide = terminal_columns(shown), rest = rows->widths[column] - wide;
-	int room = rows->line_columns - *used;
 
 	if (rows->columns[column].kind == ROWS_NUMBER)
 		pad(line, rest);
-	if (last && rows->line_columns && room > 1 && wide > room) {
-		strbuf_add(line, shown.ptr, terminal_cut(shown, room - 1));
-		strbuf_add_text(line, "…");
-	} else {
-		strbuf_add_span(line, shown);
-	}
+	add_shown_cell(rows, column, line, shown, rows->line_columns - *used);
 	if (last)
 		return;
 	if (rows->columns[column].kind != ROWS_NUMBER)

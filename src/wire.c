@@ -33,7 +33,7 @@ struct eventstore *wire_eventstore(const struct config *config, struct error *er
 	return eventstore_new(&options, error);
 }
 
-struct kafka *wire_kafka(const struct config *config, struct error *error)
+static struct kafka *kafka_of(const struct config *config, bool observe, struct error *error)
 {
 	struct kafka_property *properties = xcalloc(config->kafka.count, sizeof(*properties));
 	struct kafka_options options = {
@@ -41,6 +41,7 @@ struct kafka *wire_kafka(const struct config *config, struct error *error)
 		.property_count = config->kafka.count,
 		.topics = config->source.topics.items,
 		.topic_count = config->source.topics.count,
+		.observe = observe,
 	};
 	struct kafka *kafka = NULL;
 	size_t i;
@@ -56,4 +57,14 @@ struct kafka *wire_kafka(const struct config *config, struct error *error)
 		kafka = kafka_new(&options, error);
 	free(properties);
 	return kafka;
+}
+
+struct kafka *wire_kafka(const struct config *config, struct error *error)
+{
+	return kafka_of(config, false, error);
+}
+
+struct kafka *wire_kafka_observer(const struct config *config, struct error *error)
+{
+	return kafka_of(config, true, error);
 }
