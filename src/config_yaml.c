@@ -1,25 +1,23 @@
 /* YAML texts to trees of texts, lists and maps; the only file that knows libyaml. */
 #include "config_yaml.h"
 
-#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
 
 #include "table.h"
 
 /* A section, an option, its list or map; one more so that the message comes from who knows what
- * was wanted there. It also ends documents that contain themselves. */
+ * was wanted there. Events are read one by one, not by libyaml's loader, because it would first
+ * spend minutes on a file of brackets. */
 #define DEEPEST 5
-/* Aliases make one node many: what they add up to is bounded, not only the text. */
-#define MOST_NODES 100000
 
 struct reader {
 	struct arena *arena;
 	yaml_parser_t parser;
-	yaml_document_t document;
+	struct table anchors; /* name: struct config_node */
 	const char *source;
-	size_t nodes;
 	struct error *error;
 };
 
@@ -40,106 +38,6 @@ __attribute__((format(printf, 3, 4))) static bool fail(
 	return false;
 }
 
-/* NULL and an error if the scalar holds a NUL. */
-static const char *text_of(struct reader *reader, const yaml_node_t *node)
-{
-	struct span text = {(const char *)node->data.scalar.value, node->data.scalar.length};
-
-	if (memchr(text.ptr, '\0', text.len)) {
-		fail(reader, node->start_mark, "a text must not contain a NUL character");
-		return NULL;
-	}
-	return arena_copy(reader->arena, text).ptr;
-}
-
-static bool is_null(const char *text)
-{
-	return !*text || strcmp(text, "~") == 0 || strcmp(text, "null") == 0 ||
-	       strcmp(text, "Null") == 0 || strcmp(text, "NULL") == 0;
-}
-
-static bool read_node(struct reader *reader, int id, struct config_node *into, int depth);
-
-static bool read_scalar(struct reader *reader, yaml_node_t *node, struct config_node *into)
-{
-	into->kind = CONFIG_TEXT;
-	into->text = text_of(reader, node);
-	into->absent = into->text && node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
-		       is_null(into->text);
-	return into->text != NULL;
-}
-
-static bool read_list(struct reader *reader, yaml_node_t *node, struct config_node *into, int depth)
-{
-	yaml_node_item_t *item;
-
-	into->kind = CONFIG_LIST;
-	into->count = (size_t)(node->data.sequence.items.top - node->data.sequence.items.start);
-	into->items = arena_alloc(reader->arena, into->count * sizeof(*into->items));
-	memset(into->items, 0, into->count * sizeof(*into->items));
-	for (item = node->data.sequence.items.start; item < node->data.sequence.items.top; item++) {
-		if (!read_node(reader, *item, &into->items[item - node->data.sequence.items.start],
-			    depth))
-			return false;
-	}
-	return true;
-}
-
-static bool read_name(struct reader *reader, int id, struct config_node *into, struct table *names)
-{
-	yaml_node_t *node = yaml_document_get_node(&reader->document, id);
-	const struct config_node *first;
-
-	if (node->type != YAML_SCALAR_NODE)
-		return fail(reader, node->start_mark, "a name is wanted here, and it must be text");
-	into->name = text_of(reader, node);
-	if (!into->name)
-		return false;
-	into->name_place = place_of(node->start_mark);
-	first = table_put(names, span_of(into->name), into);
-	if (first)
-		return fail(reader, node->start_mark, "'%s' is given twice, first on line %d",
-			into->name, first->name_place.line);
-	return true;
-}
-
-static bool read_map(struct reader *reader, yaml_node_t *node, struct config_node *into, int depth)
-{
-	yaml_node_pair_t *pair = node->data.mapping.pairs.start;
-	struct table names = {0};
-	struct config_node *item;
-	bool ok = true;
-
-	into->kind = CONFIG_MAP;
-	into->count = (size_t)(node->data.mapping.pairs.top - pair);
-	into->items = arena_alloc(reader->arena, into->count * sizeof(*into->items));
-	memset(into->items, 0, into->count * sizeof(*into->items));
-	for (item = into->items; ok && item < into->items + into->count; item++, pair++)
-		ok = read_name(reader, pair->key, item, &names) &&
-		     read_node(reader, pair->value, item, depth);
-	table_clear(&names);
-	return ok;
-}
-
-static bool read_node(struct reader *reader, int id, struct config_node *into, int depth)
-{
-	yaml_node_t *node = yaml_document_get_node(&reader->document, id);
-
-	into->place = place_of(node->start_mark);
-	if (depth == DEEPEST)
-		return fail(reader, node->start_mark, "nested too deeply");
-	if (++reader->nodes > MOST_NODES)
-		return fail(reader, node->start_mark, "too much for a configuration");
-	switch (node->type) {
-	case YAML_SEQUENCE_NODE:
-		return read_list(reader, node, into, depth + 1);
-	case YAML_MAPPING_NODE:
-		return read_map(reader, node, into, depth + 1);
-	default:
-		return read_scalar(reader, node, into);
-	}
-}
-
 static bool fail_of_parser(struct reader *reader)
 {
 	const yaml_parser_t *parser = &reader->parser;
@@ -154,31 +52,208 @@ static bool fail_of_parser(struct reader *reader)
 		parser->context ? parser->context : "");
 }
 
-/* Loads the next document; false also when reading failed. */
-static bool load(struct reader *reader, bool *there)
+/* The caller deletes event, also after a failure. */
+static bool next(struct reader *reader, yaml_event_t *event)
 {
-	if (!yaml_parser_load(&reader->parser, &reader->document))
-		return fail_of_parser(reader);
-	*there = yaml_document_get_root_node(&reader->document) != NULL;
+	memset(event, 0, sizeof(*event));
+	return yaml_parser_parse(&reader->parser, event) || fail_of_parser(reader);
+}
+
+/* NULL and an error if the scalar holds a NUL. */
+static const char *text_of(struct reader *reader, const yaml_event_t *event)
+{
+	struct span text = {(const char *)event->data.scalar.value, event->data.scalar.length};
+
+	if (memchr(text.ptr, '\0', text.len)) {
+		fail(reader, event->start_mark, "a text must not contain a NUL character");
+		return NULL;
+	}
+	return arena_copy(reader->arena, text).ptr;
+}
+
+static bool is_null(const char *text)
+{
+	return !*text || strcmp(text, "~") == 0 || strcmp(text, "null") == 0 ||
+	       strcmp(text, "Null") == 0 || strcmp(text, "NULL") == 0;
+}
+
+static bool read_scalar(struct reader *reader, const yaml_event_t *event, struct config_node *into)
+{
+	into->kind = CONFIG_TEXT;
+	into->text = text_of(reader, event);
+	into->absent = into->text && event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
+		       is_null(into->text);
+	return into->text != NULL;
+}
+
+/* The node stays where it is written; only what is in it is that of the anchor. */
+static bool read_alias(struct reader *reader, const yaml_event_t *event, struct config_node *into)
+{
+	const char *name = (const char *)event->data.alias.anchor;
+	const struct config_node *node = table_get(&reader->anchors, span_of(name));
+
+	if (!node)
+		return fail(
+			reader, event->start_mark, "there is no '&%s' before '*%s'", name, name);
+	into->kind = node->kind;
+	into->text = node->text;
+	into->absent = node->absent;
+	into->items = node->items;
+	into->count = node->count;
 	return true;
 }
 
-static bool read_documents(struct reader *reader, struct config_node *root)
+static void note_anchor(
+	struct reader *reader, const yaml_char_t *anchor, const struct config_node *node)
 {
-	bool there, ok;
+	struct config_node *copy;
 
-	if (!load(reader, &there))
+	if (!anchor)
+		return;
+	copy = arena_alloc(reader->arena, sizeof(*copy));
+	*copy = *node;
+	table_put(&reader->anchors, arena_copy(reader->arena, span_of((const char *)anchor)), copy);
+}
+
+static struct config_node *add_item(struct config_node *node)
+{
+	struct config_node *item;
+
+	node->items = xreallocarray(node->items, node->count + 1, sizeof(*node->items));
+	item = &node->items[node->count++];
+	*item = (struct config_node){0};
+	return item;
+}
+
+/* Items were gathered on the heap, because their number is known at the end only. */
+static void keep_items(struct reader *reader, struct config_node *node)
+{
+	struct config_node *items = node->items;
+	size_t size = node->count * sizeof(*items);
+
+	node->items = arena_alloc(reader->arena, size);
+	if (size)
+		memcpy(node->items, items, size);
+	free(items);
+}
+
+static bool read_node(
+	struct reader *reader, const yaml_event_t *event, struct config_node *into, int depth);
+
+static bool read_items(struct reader *reader, struct config_node *list, int depth)
+{
+	yaml_event_t event;
+	bool ok, end;
+
+	do {
+		ok = next(reader, &event);
+		end = ok && event.type == YAML_SEQUENCE_END_EVENT;
+		if (ok && !end)
+			ok = read_node(reader, &event, add_item(list), depth);
+		yaml_event_delete(&event);
+	} while (ok && !end);
+	return ok;
+}
+
+static bool read_name(struct reader *reader, const yaml_event_t *event, struct config_node *into,
+	struct table *names)
+{
+	struct config_place *place = arena_alloc(reader->arena, sizeof(*place)), *first;
+
+	if (event->type != YAML_SCALAR_EVENT)
+		return fail(
+			reader, event->start_mark, "a name is wanted here, and it must be text");
+	into->name = text_of(reader, event);
+	if (!into->name)
 		return false;
-	ok = !there || read_node(reader, 1, root, 0);
-	yaml_document_delete(&reader->document);
-	if (!ok || !there)
-		return ok;
-	if (!load(reader, &there))
-		return false;
-	if (there)
-		ok = fail(reader, yaml_document_get_root_node(&reader->document)->start_mark,
-			"a second document: one is all that is read");
-	yaml_document_delete(&reader->document);
+	*place = into->name_place = place_of(event->start_mark);
+	first = table_put(names, span_of(into->name), place);
+	if (first)
+		return fail(reader, event->start_mark, "'%s' is given twice, first on line %d",
+			into->name, first->line);
+	return true;
+}
+
+static bool read_value(struct reader *reader, struct config_node *into, int depth)
+{
+	yaml_event_t event;
+	bool ok = next(reader, &event) && read_node(reader, &event, into, depth);
+
+	yaml_event_delete(&event);
+	return ok;
+}
+
+static bool read_members(struct reader *reader, struct config_node *map, int depth)
+{
+	struct table names = {0};
+	yaml_event_t event;
+	bool ok, end;
+
+	do {
+		ok = next(reader, &event);
+		end = ok && event.type == YAML_MAPPING_END_EVENT;
+		if (ok && !end) {
+			struct config_node *item = add_item(map);
+
+			ok = read_name(reader, &event, item, &names) &&
+			     read_value(reader, item, depth);
+		}
+		yaml_event_delete(&event);
+	} while (ok && !end);
+	table_clear(&names);
+	return ok;
+}
+
+static bool read_collection(
+	struct reader *reader, const yaml_event_t *event, struct config_node *into, int depth)
+{
+	bool is_list = event->type == YAML_SEQUENCE_START_EVENT, ok;
+
+	if (depth == DEEPEST)
+		return fail(reader, event->start_mark, "nested too deeply");
+	into->kind = is_list ? CONFIG_LIST : CONFIG_MAP;
+	ok = is_list ? read_items(reader, into, depth + 1) : read_members(reader, into, depth + 1);
+	keep_items(reader, into);
+	note_anchor(reader,
+		is_list ? event->data.sequence_start.anchor : event->data.mapping_start.anchor,
+		into);
+	return ok;
+}
+
+static bool read_node(
+	struct reader *reader, const yaml_event_t *event, struct config_node *into, int depth)
+{
+	into->place = place_of(event->start_mark);
+	switch (event->type) {
+	case YAML_SEQUENCE_START_EVENT:
+	case YAML_MAPPING_START_EVENT:
+		return read_collection(reader, event, into, depth);
+	case YAML_ALIAS_EVENT:
+		return read_alias(reader, event, into);
+	default:
+		if (!read_scalar(reader, event, into))
+			return false;
+		note_anchor(reader, event->data.scalar.anchor, into);
+		return true;
+	}
+}
+
+/* The stream's and the document's own events stand around the one node. */
+static bool read_stream(struct reader *reader, struct config_node *root)
+{
+	yaml_event_t event;
+	bool ok, end, seen = false;
+
+	do {
+		ok = next(reader, &event);
+		end = ok && event.type == YAML_STREAM_END_EVENT;
+		if (ok && event.type == YAML_DOCUMENT_START_EVENT && seen)
+			ok = fail(reader, event.start_mark,
+				"a second document: one is all that is read");
+		else if (ok && event.type == YAML_DOCUMENT_START_EVENT)
+			ok = seen = read_value(reader, root, 0);
+		yaml_event_delete(&event);
+	} while (ok && !end);
 	return ok;
 }
 
@@ -195,10 +270,10 @@ struct config_node *config_yaml_read(
 		error_set(error, ERROR_FATAL, "libyaml cannot start");
 		return NULL;
 	}
-	yaml_parser_set_encoding(&reader.parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&reader.parser, (const unsigned char *)text.ptr, text.len);
-	ok = read_documents(&reader, root);
+	ok = read_stream(&reader, root);
 	yaml_parser_delete(&reader.parser);
+	table_clear(&reader.anchors);
 	return ok ? root : NULL;
 }
 
