@@ -229,9 +229,13 @@ static bool produce(struct devkafka *devkafka, const struct record *record, stru
 static bool produce_file(struct devkafka *devkafka, const char *path, struct error *error)
 {
 	struct capture *capture = capture_open(path, error);
+	const struct rd_kafka_metadata *known;
 	struct record record;
 	int got = -1;
 
+	/* Asked for once: topics that the producer meets unknown cost it up to a second each. */
+	if (rd_kafka_metadata(devkafka->producer, 1, NULL, &known, PRODUCE_TIMEOUT_MS) == 0)
+		rd_kafka_metadata_destroy(known);
 	while (capture && (got = capture_next(capture, &record, error)) > 0)
 		if (!produce(devkafka, &record, error)) {
 			got = -1;
