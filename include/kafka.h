@@ -19,9 +19,6 @@ struct kafka_options {
 	size_t property_count;
 	const char *const *topics; /* names or ^patterns */
 	size_t topic_count;
-	/* Do not subscribe: for `check`. Joining the group would take partitions away from the
-	 * bridges that run. Only kafka_list_topics, kafka_check_group and kafka_free are called. */
-	bool observe;
 };
 
 #define KAFKA_NO_OFFSET (-1001)
@@ -106,17 +103,27 @@ bool kafka_closed(const struct kafka *kafka);
  * process. */
 void kafka_free(struct kafka *kafka, bool graceful);
 
-/* For `check`: the topics that the subscription matches, with partition counts, from the broker;
- * false and error (ERROR_RETRY) if no broker answers within timeout_ms. callback per topic;
- * error_text NULL when it is fine. */
-bool kafka_list_topics(struct kafka *kafka, int timeout_ms,
+/* --- For `check`: looks at the cluster without joining the group, which would take partitions
+ * away from the bridges that run. --- */
+
+struct kafka_observer;
+
+/* NULL and error (ERROR_INPUT) as kafka_new. */
+struct kafka_observer *kafka_observe(const struct kafka_options *options, struct error *error);
+void kafka_observer_free(struct kafka_observer *observer);
+
+/* The topics that source.topics matches, from the broker; error_text NULL when all is fine with
+ * one. False and error (ERROR_RETRY) if no broker answers within timeout_ms, or all are known not
+ * to. */
+bool kafka_list_topics(struct kafka_observer *observer, int timeout_ms,
 	void (*found)(void *user, const char *topic, int partitions, const char *error_text),
 	void *user, struct error *error);
 
-/* For `check`: whether the group's coordinator answers and tells us the group's offsets (of
- * partition 0 of topic), without joining it. False: error, ERROR_RETRY where nobody answered in
- * time, else ERROR_REFUSED with the broker's reason. */
-bool kafka_check_group(struct kafka *kafka, const char *topic, int timeout_ms, struct error *error);
+/* Whether the group's coordinator answers and tells us the group's offset of partition 0 of topic.
+ * False: error, ERROR_RETRY where nobody answered in time, else ERROR_REFUSED with the broker's
+ * reason. */
+bool kafka_check_group(
+	struct kafka_observer *observer, const char *topic, int timeout_ms, struct error *error);
 
 /* "librdkafka 2.0.2", with its built-in features. */
 const char *kafka_library_version(void);

@@ -7,6 +7,7 @@
 
 struct eventstore;
 struct kafka;
+struct kafka_observer;
 struct mapping;
 
 /* NULL and error (ERROR_INPUT) when the module refuses an option. config must outlive the mapping,
@@ -16,6 +17,6 @@ struct eventstore *wire_eventstore(const struct config *config, struct error *er
 /* Subscribes to config->source.topics. */
 struct kafka *wire_kafka(const struct config *config, struct error *error);
 /* The same for `check`: it does not join the group. */
-struct kafka *wire_kafka_observer(const struct config *config, struct error *error);
+struct kafka_observer *wire_kafka_observer(const struct config *config, struct error *error);
 
 #endif

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "kafka_internal.h"
-#include "pattern.h"
 #include "strbuf.h"
 #include "table.h"
 
@@ -167,13 +166,17 @@ static bool subscribe(struct kafka *kafka, const struct kafka_options *options, 
 {
 	rd_kafka_topic_partition_list_t *topics =
 		rd_kafka_topic_partition_list_new((int)options->topic_count);
+	struct strbuf whole = {0};
 	rd_kafka_resp_err_t code;
 	size_t i;
 
-	for (i = 0; i < options->topic_count; i++)
-		rd_kafka_topic_partition_list_add(
-			topics, options->topics[i], RD_KAFKA_PARTITION_UA);
+	for (i = 0; i < options->topic_count; i++) {
+		strbuf_reset(&whole);
+		kafka_add_subscription(&whole, options->topics[i]);
+		rd_kafka_topic_partition_list_add(topics, whole.data, RD_KAFKA_PARTITION_UA);
+	}
 	code = rd_kafka_subscribe(kafka->rk, topics);
+	strbuf_clear(&whole);
 	rd_kafka_topic_partition_list_destroy(topics);
 	if (code)
 		error_set(error, ERROR_INPUT, "source.topics: %s", rd_kafka_err2str(code));
@@ -733,54 +736,4 @@ void kafka_free(struct kafka *kafka, bool graceful)
 	close(kafka->control_fd);
 	close(kafka->data_fd);
 	free(kafka);
-}
-
-/* --- For `check` --- */
-
-bool kafka_list_topics(struct kafka *kafka, int timeout_ms,
-	void (*found)(void *user, const char *topic, int partitions, const char *error_text),
-	void *user, struct error *error)
-{
-	const struct rd_kafka_metadata *metadata;
-	rd_kafka_topic_partition_list_t *topics = NULL;
-	struct pattern_list *patterns;
-	const char **texts;
-	rd_kafka_resp_err_t code;
-	int i;
-
-	code = rd_kafka_metadata(kafka->rk, 1, NULL, &metadata, timeout_ms);
-	if (code || rd_kafka_subscription(kafka->rk, &topics)) {
-		error_set(error, ERROR_RETRY, "no answer from Kafka: %s%s", rd_kafka_err2str(code),
-			kafka->last_trouble[0] ? "" : kafka_explain(code));
-		return false;
-	}
-	texts = xcalloc((size_t)topics->cnt, sizeof(*texts));
-	for (i = 0; i < topics->cnt; i++)
-		texts[i] = topics->elems[i].topic;
-	patterns = pattern_list_new(texts, (size_t)topics->cnt, error);
-	for (i = 0; patterns && i < metadata->topic_cnt; i++) {
-		const struct rd_kafka_metadata_topic *topic = &metadata->topics[i];
-
-		if (pattern_list_match(patterns, span_of(topic->topic)) >= 0)
-			found(user, topic->topic, topic->partition_cnt,
-				topic->err ? rd_kafka_err2str(topic->err) : NULL);
-	}
-	pattern_list_free(patterns);
-	free(texts);
-	rd_kafka_topic_partition_list_destroy(topics);
-	rd_kafka_metadata_destroy(metadata);
-	return patterns != NULL;
-}
-
-const char *kafka_library_version(void)
-{
-	static char text[256];
-	rd_kafka_conf_t *conf = rd_kafka_conf_new();
-	char features[160] = "";
-	size_t size = sizeof(features);
-
-	rd_kafka_conf_get(conf, "builtin.features", features, &size);
-	rd_kafka_conf_destroy(conf);
-	snprintf(text, sizeof(text), "librdkafka %s (%s)", rd_kafka_version_str(), features);
-	return text;
 }

@@ -126,6 +126,14 @@ rd_kafka_conf_t *kafka_conf_new(const struct kafka_options *options, struct erro
 	return NULL;
 }
 
+void kafka_add_subscription(struct strbuf *out, const char *topic)
+{
+	if (*topic == '^')
+		strbuf_printf(out, "^(%s)$", topic + 1);
+	else
+		strbuf_add_text(out, topic);
+}
+
 /* Tried on a real broker: facts of librdkafka 2.0.2 with Kafka 4.3.1. */
 const char *kafka_explain(rd_kafka_resp_err_t code)
 {

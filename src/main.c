@@ -8,6 +8,7 @@
 #include "autoconf.h"
 #include "config_yaml.h"
 #include "eventstore.h"
+#include "kafka.h"
 
 /* In the order in which a person meets them. Ends with NULL. */
 static const struct command *const commands[] = {
@@ -38,8 +39,8 @@ static int print_commands(void)
 
 static int print_version(void)
 {
-	printf("rowstream %s\n%s\n%s\n", PACKAGE_VERSION, eventstore_library_version(),
-		config_yaml_library_version());
+	printf("rowstream %s\n%s\n%s\n%s\n", PACKAGE_VERSION, kafka_library_version(),
+		eventstore_library_version(), config_yaml_library_version());
 	return EXIT_DONE;
 }
 

@@ -33,38 +33,49 @@ struct eventstore *wire_eventstore(const struct config *config, struct error *er
 	return eventstore_new(&options, error);
 }
 
-static struct kafka *kafka_of(const struct config *config, bool observe, struct error *error)
+/* properties belong to the caller. */
+static bool fill_kafka_options(const struct config *config, struct kafka_property *properties,
+	struct kafka_options *options, struct error *error)
 {
-	struct kafka_property *properties = xcalloc(config->kafka.count, sizeof(*properties));
-	struct kafka_options options = {
-		.properties = properties,
-		.property_count = config->kafka.count,
-		.topics = config->source.topics.items,
-		.topic_count = config->source.topics.count,
-		.observe = observe,
-	};
-	struct kafka *kafka = NULL;
 	size_t i;
 
 	for (i = 0; i < config->kafka.count; i++)
 		properties[i] =
 			(struct kafka_property){config->kafka.names[i], config->kafka.values[i]};
-	if (!options.topic_count)
-		error_set(error, ERROR_INPUT,
-			"source.topics names no topic: write names, or a pattern like "
-			"'^dbserver1\\.inventory\\..*'");
-	else
+	*options = (struct kafka_options){
+		.properties = properties,
+		.property_count = config->kafka.count,
+		.topics = config->source.topics.items,
+		.topic_count = config->source.topics.count,
+	};
+	if (options->topic_count)
+		return true;
+	error_set(error, ERROR_INPUT,
+		"source.topics names no topic: write names, or a pattern like "
+		"'^dbserver1\\.inventory\\..*'");
+	return false;
+}
+
+struct kafka *wire_kafka(const struct config *config, struct error *error)
+{
+	struct kafka_property *properties = xcalloc(config->kafka.count, sizeof(*properties));
+	struct kafka_options options;
+	struct kafka *kafka = NULL;
+
+	if (fill_kafka_options(config, properties, &options, error))
 		kafka = kafka_new(&options, error);
 	free(properties);
 	return kafka;
 }
 
-struct kafka *wire_kafka(const struct config *config, struct error *error)
+struct kafka_observer *wire_kafka_observer(const struct config *config, struct error *error)
 {
-	return kafka_of(config, false, error);
-}
+	struct kafka_property *properties = xcalloc(config->kafka.count, sizeof(*properties));
+	struct kafka_options options;
+	struct kafka_observer *observer = NULL;
 
-struct kafka *wire_kafka_observer(const struct config *config, struct error *error)
-{
-	return kafka_of(config, true, error);
+	if (fill_kafka_options(config, properties, &options, error))
+		observer = kafka_observe(&options, error);
+	free(properties);
+	return observer;
 }

@@ -34,7 +34,7 @@ def test_every_command_has_help_two_ways(bench):
 def test_version_names_the_libraries(bench):
     lines = bench.rowstream("--version").stdout.splitlines()
     assert re.fullmatch(r"rowstream \d+\.\d+\.\d+", lines[0])
-    for library in ("libcurl", "libyaml"):
+    for library in ("librdkafka", "libcurl", "libyaml"):
         assert any(re.match(library + r" \d+\.\d+\.\d+", line) for line in lines), library
 
 
