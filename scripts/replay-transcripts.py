@@ -31,9 +31,9 @@ def main():
     for name in arguments.recordings:
         run = None if arguments.keep_names else f"{random.randrange(10000, 99999)}"
         replay = transcripts.Replay(name, arguments.url, run, credentials)
-        known = [] if arguments.all else transcripts.known_differences()
+        entries = [] if arguments.all else transcripts.known()["differences"]
         differences = replay.differences()
-        left = [d for d in differences if not transcripts.explain(d, known)]
+        left = [d for d in differences if not transcripts.explain(d, entries)]
         for difference in left:
             print(difference)
         print(f"{name}: {replay.steps()} exchanges, {len(differences)} differences, "

@@ -73,8 +73,10 @@ static const struct route routes[] = {
 
 static bool fits_segment(struct span pattern, struct span segment, struct call *call)
 {
-	if (pattern.len != 1)
+	if (pattern.len != 1) {
+		call->filtered |= span_is(pattern, "filtered");
 		return span_equal(pattern, segment);
+	}
 	switch (*pattern.ptr) {
 	case 'a':
 		call->is_all = span_is(segment, "$all") || same_word(segment, "%24all");
@@ -99,7 +101,7 @@ static bool fits_path(const char *path, struct call *call)
 	size_t i;
 
 	call->event = call->count = SPAN_NULL;
-	call->is_all = false;
+	call->is_all = call->filtered = false;
 	strbuf_reset(&call->stream);
 	for (i = 0; rest.ptr; i++) {
 		const char *slash = memchr(rest.ptr, '/', rest.len);

@@ -18,8 +18,8 @@ struct pending {
 	struct http_exchange *exchange;
 	struct timer timer;
 	struct fault_plan plan;
-	int64_t poll_from; /* a long poll: the number it waits for */
-	char *poll_stream; /* NULL: $all */
+	int64_t poll_number; /* a long poll: the number or position it waits for */
+	char *poll_stream;   /* NULL: $all */
 };
 
 TAILQ_HEAD(pending_list, pending);
@@ -76,8 +76,8 @@ void answer_ok(struct call *call, enum media media);
 void answer_caching(struct call *call, bool for_ever, int64_t cache_control_s, const char *etag);
 void answer_broken(struct http_exchange *exchange, const struct error *error);
 
-/* Parks a read until its stream has the number from, or seconds have passed. */
-void api_park_poll(struct call *call, int64_t from, int64_t seconds);
+/* Parks a read until its stream has an event of that number, or seconds have passed. */
+void api_park_poll(struct call *call, int64_t number, int64_t seconds);
 
 void handle_append(struct call *call);
 void handle_append_incoming(struct call *call);

@@ -217,14 +217,14 @@ static void end_poll_late(struct timer *timer)
 	end_poll((struct pending *)((char *)timer - offsetof(struct pending, timer)));
 }
 
-void api_park_poll(struct call *call, int64_t from, int64_t seconds)
+void api_park_poll(struct call *call, int64_t number, int64_t seconds)
 {
 	struct pending *pending = new_pending(call->api, call->exchange);
 	int64_t most_s = 24 * 3600;
 
 	call->parked = true;
 	pending->plan = call->plan;
-	pending->poll_from = from;
+	pending->poll_number = number;
 	if (!call->is_all)
 		pending->poll_stream = xstrndup(call->stream.data, call->stream.len);
 	pending->timer.fire = end_poll_late;
@@ -238,8 +238,8 @@ static bool has_come(struct api *api, const struct pending *pending)
 	struct store *store = api->options.store;
 
 	if (!pending->poll_stream)
-		return store_last_position(store) >= pending->poll_from;
-	return store_last_number(store, span_of(pending->poll_stream)) >= pending->poll_from;
+		return store_last_position(store) >= pending->poll_number;
+	return store_last_number(store, span_of(pending->poll_stream)) >= pending->poll_number;
 }
 
 static void wake_polls(struct api *api)

@@ -5,10 +5,13 @@
 #include <string.h>
 #include <strings.h>
 
+#include "all_filter.h"
 #include "api_private.h"
 
 #define DEFAULT_COUNT 20
 #define MAX_COUNT 4096
+/* Events that a filtered read forward looks at in one page. */
+#define SEARCH_WINDOW 1000
 
 /* What a client asked for. */
 struct reading {
@@ -154,17 +157,18 @@ static void add_html(struct strbuf *out, struct span json)
 			     "            <script>\n"
 			     "                var data = ");
 	strbuf_add_span(out, json);
-	strbuf_add_text(out, "\n"
-			     "                var newLocation = '/web#/streams/' + data.streamId\n"
-			     "                if('positionEventNumber' in data){\n"
-			     "                    newLocation = newLocation + '/' + "
-			     "data.positionEventNumber;\n"
-			     "                }\n"
-			     "                window.location.replace(newLocation);\n"
-			     "            </script>\n"
-			     "            </body>\n"
-			     "            </html>\n"
-			     "            ");
+	strbuf_add_text(out,
+		"\n"
+		"                var newLocation = '/web/index.html#/streams/' + data.streamId\n"
+		"                if('positionEventNumber' in data){\n"
+		"                    newLocation = newLocation + '/' + "
+		"data.positionEventNumber;\n"
+		"                }\n"
+		"                window.location.replace(newLocation);\n"
+		"            </script>\n"
+		"            </body>\n"
+		"            </html>\n"
+		"            ");
 }
 
 /* What is put into a page of HTML must not end its script. */
@@ -229,14 +233,13 @@ static bool answer_failure(struct call *call, enum read_status status)
 }
 
 /* A count that the server refuses, and a page that the client has already. True: answered. */
-static bool answer_early(
-	struct call *call, const struct reading *reading, int64_t last, bool always_fresh)
+static bool answer_early(struct call *call, const struct reading *reading, int64_t last)
 {
 	if (reading->count > MAX_COUNT) {
 		answer_empty(call, 500, "Read size too big, should be less than 4096 items");
 		return true;
 	}
-	if (always_fresh || !is_current(call, last))
+	if (!is_current(call, last))
 		return false;
 	answer_empty(call, 304, "Not Modified");
 	return true;
@@ -321,10 +324,10 @@ static void read_page(struct call *call, const struct reading *reading, bool for
 	if (!allowed(call, ACL_READ, reading->stream))
 		return;
 	if (must_wait(call, reading, last)) {
-		api_park_poll(call, reading->from, reading->poll_s);
+		api_park_poll(call, last + 1, reading->poll_s);
 		return;
 	}
-	if (answer_early(call, reading, last, call->polled || last < 0))
+	if (answer_early(call, reading, last))
 		return;
 	call->api->reads++;
 	store_read_stream(store, reading->stream, reading->from, reading->count, &options, &page);
@@ -421,10 +424,23 @@ static void add_empty(struct call *call)
 		strbuf_add_text(&call->exchange->body, "{}");
 }
 
+/* Metadata that a stream has not got is empty, as long as the stream itself is there. */
+static bool is_empty_metadata(struct call *call, struct span metastream, enum read_status status)
+{
+	int64_t last;
+
+	if (status != READ_NO_STREAM && status != READ_NO_EVENT)
+		return false;
+	last = store_last_number(
+		call->api->options.store, (struct span){metastream.ptr + 2, metastream.len - 2});
+	return last != STREAM_NONE && last != STREAM_DELETED;
+}
+
 static void read_event(struct call *call, const struct reading *reading, bool is_metadata)
 {
 	struct store *store = call->api->options.store;
 	struct stored_page page = {.count = 0};
+	bool at_head = reading->from < 0, empty;
 	etag_text etag;
 
 	if (!allowed(call, ACL_READ, reading->stream))
@@ -433,16 +449,19 @@ static void read_event(struct call *call, const struct reading *reading, bool is
 	store_read_event(store, reading->stream, reading->from, reading->resolve, &page);
 	if (page.status == READ_DONE && !page.entries[0].has_event)
 		page.status = READ_NO_EVENT;
-	if (answer_failure(call, page.status)) {
+	empty = is_metadata && is_empty_metadata(call, reading->stream, page.status);
+	if (!empty && answer_failure(call, page.status)) {
 		add_empty(call);
 	} else {
 		answer_ok(call, call->media);
-		answer_caching(call, reading->from >= 0, page.cache_control_s,
-			reading->from >= 0 ? NULL : make_etag(etag, page.from, call->media));
-		print_event(call, &page.entries[0], reading->embed);
+		answer_caching(call, !at_head, page.cache_control_s,
+			at_head && !empty ? make_etag(etag, page.from, call->media) : NULL);
+		if (empty)
+			add_empty(call);
+		else
+			print_event(call, &page.entries[0], reading->embed);
 	}
 	stored_page_clear(&page);
-	(void)is_metadata;
 }
 
 void handle_read_event(struct call *call)
@@ -470,19 +489,6 @@ static bool name_metastream(struct call *call, struct strbuf *name)
 	return true;
 }
 
-/* A stream without metadata, or without anything, has empty metadata. */
-static bool answer_no_metadata(struct call *call, const struct reading *reading)
-{
-	struct store *store = call->api->options.store;
-
-	if (reading->from >= 0 || store_last_number(store, reading->stream) != STREAM_NONE)
-		return false;
-	answer_ok(call, call->media);
-	answer_caching(call, false, 0, NULL);
-	add_empty(call);
-	return true;
-}
-
 void handle_read_metadata(struct call *call)
 {
 	struct reading reading = {.embed = embed_of(call, EMBED_TRY_HARDER)};
@@ -491,9 +497,7 @@ void handle_read_metadata(struct call *call)
 	if (name_metastream(call, &name) && read_number(call, call->event, true, &reading.from) &&
 		read_headers(call, false, &reading)) {
 		reading.stream = strbuf_span(&name);
-		if (allowed(call, ACL_READ_META, reading.stream) &&
-			!answer_no_metadata(call, &reading))
-			read_event(call, &reading, true);
+		read_event(call, &reading, true);
 	}
 	strbuf_clear(&name);
 }
@@ -539,38 +543,61 @@ static bool read_position(struct call *call, bool head_allowed, int64_t *positio
 	return ok;
 }
 
-static void read_all(struct call *call, const struct reading *reading, bool forward)
+static void answer_all(struct call *call, const struct reading *reading,
+	const struct stored_page *page, bool forward)
 {
-	struct read_options options = options_for(reading, forward);
-	struct store *store = call->api->options.store;
-	struct stored_page page = {.count = 0};
-	int64_t last = store_last_position(store);
-	bool full;
+	bool full = forward ? (int64_t)page->count == reading->count
+			    : reading->from >= 0 && reading->from <= page->last;
 	etag_text etag;
 	struct feed feed;
+
+	answer_ok(call, call->media);
+	answer_caching(call, full, page->cache_control_s,
+		full ? NULL : make_etag(etag, page->last, call->media));
+	feed_of_all(&feed, call->base.data, call->filtered ? "%24all/filtered" : "%24all", page,
+		forward);
+	print_feed(call, &feed, page, forward, reading->embed);
+	feed_clear(&feed);
+}
+
+static void read_all(struct call *call, const struct reading *reading, bool forward,
+	struct all_filter_spec *spec)
+{
+	struct read_options options = options_for(reading, forward);
+	struct all_filter filter = {.keep = all_filter_keep,
+		.user = spec,
+		.search = forward ? SEARCH_WINDOW : reading->count};
+	struct store *store = call->api->options.store;
+	int64_t last = store_last_position(store);
+	struct stored_page page = {.count = 0};
 
 	if (!allowed(call, ACL_READ, span_of("$all")))
 		return;
 	if (forward && reading->poll_s && !call->polled && last < reading->from) {
-		api_park_poll(call, reading->from, reading->poll_s);
+		api_park_poll(call, last + 1, reading->poll_s);
 		return;
 	}
-	if (answer_early(call, reading, last, call->polled))
+	if (answer_early(call, reading, last))
 		return;
 	call->api->reads++;
-	store_read_all(store, reading->from, reading->count, &options, NULL, &page);
-	if (!answer_failure(call, page.status)) {
-		full = forward ? (int64_t)page.count == reading->count
-			       : reading->from >= 0 && reading->from <= last;
-		answer_ok(call, call->media);
-		answer_caching(call, full, page.cache_control_s,
-			full ? NULL : make_etag(etag, last, call->media));
-		feed_of_all(&feed, call->base.data, call->filtered ? "%24all/filtered" : "%24all",
-			&page, forward);
-		print_feed(call, &feed, &page, forward, reading->embed);
-		feed_clear(&feed);
-	}
+	store_read_all(
+		store, reading->from, reading->count, &options, spec ? &filter : NULL, &page);
+	if (!answer_failure(call, page.status))
+		answer_all(call, reading, &page, forward);
 	stored_page_clear(&page);
+}
+
+static void read_filtered(struct call *call, const struct reading *reading, bool forward)
+{
+	struct all_filter_spec spec;
+	const char *wrong = all_filter_parse(&spec, &call->uri);
+
+	if (wrong) {
+		answer_bad_request(call, wrong);
+		return;
+	}
+	read_all(call, reading, forward, &spec);
+	all_filter_clear(&spec);
 }
 
 static bool read_all_request(struct call *call, bool forward, struct reading *reading)
@@ -590,14 +617,22 @@ void handle_all_backward(struct call *call)
 {
 	struct reading reading = {.count = 0};
 
-	if (read_all_request(call, false, &reading))
-		read_all(call, &reading, false);
+	if (!read_all_request(call, false, &reading))
+		return;
+	if (call->filtered)
+		read_filtered(call, &reading, false);
+	else
+		read_all(call, &reading, false, NULL);
 }
 
 void handle_all_forward(struct call *call)
 {
 	struct reading reading = {.count = 0};
 
-	if (read_all_request(call, true, &reading))
-		read_all(call, &reading, true);
+	if (!read_all_request(call, true, &reading))
+		return;
+	if (call->filtered)
+		read_filtered(call, &reading, true);
+	else
+		read_all(call, &reading, true, NULL);
 }
