@@ -88,13 +88,13 @@ static void fail(struct kafka_observer *observer, rd_kafka_resp_err_t code, stru
 	if (!is_no_answer(code))
 		error_set(
 			error, ERROR_REFUSED, "%s%s", rd_kafka_err2str(code), kafka_explain(code));
-	else if (observer->trouble[0])
+	else if (!observer->trouble[0])
+		error_set(error, ERROR_RETRY, "no answer; is this the address of a Kafka broker?");
+	else
 		error_set(error, ERROR_RETRY, "%s%s", observer->trouble,
 			observer->trouble_code == RD_KAFKA_RESP_ERR__TRANSPORT
-				? ""
+				? "; is the broker up, is bootstrap.servers right?"
 				: kafka_explain(observer->trouble_code));
-	else
-		error_set(error, ERROR_RETRY, "no answer");
 }
 
 /* Whether it is worth asking again; serves the library's errors. */
