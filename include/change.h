@@ -40,7 +40,7 @@ struct change {
 	enum change_form form;
 	bool flattened; /* the topic is declared flattened: a tombstone may be all that tells */
 
-	struct js_doc key_doc, value_doc;
+	struct js_doc key_doc, value_doc, header_doc;
 	bool key_is_json; /* false: a key that is no JSON; its bytes are a string (valid UTF-8) */
 	uint32_t key;	  /* in key_doc, the Connect wrapper taken off; JS_NONE: no key */
 	uint32_t key_schema;	 /* in key_doc: the wrapper's schema object, or JS_NONE */
@@ -68,7 +68,9 @@ struct change {
 	struct span message_prefix;
 	struct span moved_to, moved_from; /* the other key, JSON text with the wrapper taken off */
 
+	const struct record *record; /* the one that was decoded */
 	struct arena arena;
+	struct strbuf scratch;
 };
 
 /* False: refused; error says why without naming the record (the caller adds the context).
@@ -76,6 +78,10 @@ struct change {
 bool change_decode(struct change *change, const struct record *record,
 	const struct change_rules *rules, struct error *error);
 void change_clear(struct change *change);
+
+/* A string's characters, or a number's or boolean's literal; null for anything else. Valid until
+ * the next change_decode. */
+struct span change_text_of(struct change *change, const struct js_doc *doc, uint32_t node);
 
 const char *change_kind_name(enum change_kind kind); /* "row", "tombstone", … */
 

@@ -29,6 +29,12 @@ struct columns; /* compiled; read-only after new */
 struct columns *columns_new(const struct columns_options *options, struct error *error);
 void columns_free(struct columns *columns);
 
+/* Adds the lower-case hex SHA-256 of salt followed by text. */
+void columns_hash(struct span salt, struct span text, struct strbuf *out);
+
+/* True when a rule drops, masks or hashes: an image that is no object cannot be let through. */
+bool columns_hide(const struct columns *columns);
+
 /* True when no rule is set at all: images may be copied as they are. */
 bool columns_idle(const struct columns *columns);
 

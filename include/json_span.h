@@ -85,4 +85,7 @@ size_t js_stored_bytes(const struct js_doc *doc, uint32_t node);
  * more than 380 digits. */
 bool js_number_survives(struct span literal);
 
+/* True for UTF-8 without surrogates and overlong forms (RFC 3629). */
+bool js_utf8_is_valid(struct span text);
+
 #endif

@@ -76,6 +76,20 @@ static size_t utf8_sequence(const unsigned char *p, const unsigned char *end)
 		       : 0;
 }
 
+bool js_utf8_is_valid(struct span text)
+{
+	const unsigned char *at = (const unsigned char *)text.ptr, *end = at + text.len;
+	size_t bytes;
+
+	while (at < end) {
+		bytes = *at < 0x80 ? 1 : utf8_sequence(at, end);
+		if (!bytes)
+			return false;
+		at += bytes;
+	}
+	return true;
+}
+
 /* True if one of the eight bytes is a quote, a backslash, a control or not ASCII. */
 static bool word_is_special(uint64_t word)
 {

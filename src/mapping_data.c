@@ -1,0 +1,535 @@
+/* An event's data: the payload's bytes as received, with the key before them; built from byte
+ * ranges where there is no envelope (mapping.md, sections 1 and 5). */
+#include "mapping_internal.h"
+
+#include <string.h>
+
+static void add(struct pieces *pieces, struct span text)
+{
+	if (text.len == 0)
+		return;
+	if (pieces->count == pieces->size) {
+		pieces->size = pieces->size ? 2 * pieces->size : 64;
+		pieces->items = xreallocarray(pieces->items, pieces->size, sizeof(*pieces->items));
+	}
+	pieces->items[pieces->count++] = text;
+	pieces->bytes += text.len;
+}
+
+static void add_text(struct pieces *pieces, const char *text)
+{
+	add(pieces, span_of(text));
+}
+
+/* --- Row images under column rules --- */
+
+/* The schema of a member of the envelope: its fields' entry of that name. */
+static uint32_t field_schema(const struct js_doc *doc, uint32_t schema, const char *name)
+{
+	uint32_t fields = js_member(doc, schema, "fields"), field;
+
+	for (field = js_first(doc, fields); field != JS_NONE; field = js_next(doc, fields, field))
+		if (js_string_is(doc, js_member(doc, field, "field"), name))
+			return field;
+	return JS_NONE;
+}
+
+/* A flattened row's schema is the payload's own. */
+static uint32_t image_schema(const struct change *change, const char *name)
+{
+	if (change->form == CHANGE_FLATTENED)
+		return change->payload_schema;
+	if (change->form == CHANGE_CLOUDEVENT)
+		return field_schema(&change->value_doc, change->image_schema, name);
+	return field_schema(&change->value_doc, change->payload_schema, name);
+}
+
+static bool write_image(struct mapping *mapping, uint32_t image, const char *name,
+	struct strbuf *out, struct error *error)
+{
+	const struct change *change = &mapping->change;
+	struct column_image column_image = {
+		.doc = &change->value_doc,
+		.image = image,
+		.schema_doc = &change->value_doc,
+		.schema = image_schema(change, name),
+		.table = mapping_table(mapping),
+	};
+
+	strbuf_reset(out);
+	if (columns_write(mapping->columns, &column_image, out, error))
+		return true;
+	error_context(error, "%s", name);
+	return false;
+}
+
+static bool write_key(struct mapping *mapping, struct error *error)
+{
+	const struct change *change = &mapping->change;
+	struct column_image key = {
+		.doc = &change->key_doc,
+		.image = change->key,
+		.schema_doc = &change->key_doc,
+		.schema = change->key_schema,
+		.table = mapping_table(mapping),
+		.is_key = true,
+	};
+
+	return columns_check_key(mapping->columns, &key, error) &&
+	       columns_write(mapping->columns, &key, &mapping->key, error);
+}
+
+/* The key's JSON text in mapping->key; empty: no key. */
+static bool key_text(struct mapping *mapping, struct error *error)
+{
+	const struct change *change = &mapping->change;
+
+	strbuf_reset(&mapping->key);
+	if (!change->key_is_json)
+		strbuf_add_json(&mapping->key, change->record->key);
+	else if (change->key == JS_NONE)
+		return true;
+	else if (columns_idle(mapping->columns) || change->kind == CHANGE_OUTBOX ||
+		 js_type_of(&change->key_doc, change->key) != JS_OBJECT)
+		strbuf_add_span(&mapping->key, js_text(&change->key_doc, change->key));
+	else
+		return write_key(mapping, error);
+	return true;
+}
+
+static void add_key(struct mapping *mapping)
+{
+	if (mapping->key.len == 0)
+		return;
+	add_text(&mapping->data, "\"key\":");
+	add(&mapping->data, strbuf_span(&mapping->key));
+}
+
+/* --- Envelopes --- */
+
+struct cut {
+	uint32_t node;
+	const struct strbuf *text;
+};
+
+/* The payload's bytes from `from` on, with the nodes of cuts replaced by their texts. */
+static void add_payload(struct mapping *mapping, const char *from, struct cut *cuts, size_t count)
+{
+	const struct change *change = &mapping->change;
+	struct span payload = js_text(&change->value_doc, change->payload);
+	size_t i;
+
+	if (count == 2 && cuts[0].node > cuts[1].node) {
+		struct cut first = cuts[1];
+
+		cuts[1] = cuts[0];
+		cuts[0] = first;
+	}
+	for (i = 0; i < count; i++) {
+		struct span old = js_text(&change->value_doc, cuts[i].node);
+
+		add(&mapping->data, (struct span){from, (size_t)(old.ptr - from)});
+		add(&mapping->data, strbuf_span(cuts[i].text));
+		from = old.ptr + old.len;
+	}
+	add(&mapping->data, (struct span){from, (size_t)(payload.ptr + payload.len - from)});
+}
+
+/* MongoDB's images are strings: what a rule hides could not be found in them. */
+static bool images_are_open(const struct mapping *mapping, struct error *error)
+{
+	const struct change *change = &mapping->change;
+
+	if (!columns_hide(mapping->columns) ||
+		(js_type_of(&change->value_doc, change->before) != JS_STRING &&
+			js_type_of(&change->value_doc, change->after) != JS_STRING))
+		return true;
+	error_set(error, ERROR_REFUSED,
+		"its images are strings of JSON, in which drop_columns, mask_columns and "
+		"hash_columns cannot work");
+	return false;
+}
+
+static size_t cut_images(struct mapping *mapping, struct cut cuts[2], struct error *error)
+{
+	const struct change *change = &mapping->change;
+	size_t count = 0;
+
+	if (columns_idle(mapping->columns) || change->kind != CHANGE_ROW ||
+		!images_are_open(mapping, error))
+		return 0;
+	if (js_type_of(&change->value_doc, change->before) == JS_OBJECT &&
+		write_image(mapping, change->before, "before", &mapping->before, error))
+		cuts[count++] = (struct cut){change->before, &mapping->before};
+	if (js_type_of(&change->value_doc, change->after) == JS_OBJECT &&
+		write_image(mapping, change->after, "after", &mapping->after, error))
+		cuts[count++] = (struct cut){change->after, &mapping->after};
+	return count;
+}
+
+static bool envelope_data(struct mapping *mapping, struct error *error)
+{
+	const struct change *change = &mapping->change;
+	struct span payload = js_text(&change->value_doc, change->payload);
+	struct cut cuts[2];
+	size_t count = cut_images(mapping, cuts, error);
+
+	if (error->kind != ERROR_NONE)
+		return false;
+	add_text(&mapping->data, "{");
+	add_key(mapping);
+	if (mapping->key.len > 0 && js_count(&change->value_doc, change->payload) > 0)
+		add_text(&mapping->data, ",");
+	add_payload(mapping, payload.ptr + 1, cuts, count);
+	return true;
+}
+
+/* --- Flattened rows --- */
+
+static bool is_added(const struct change *change, uint32_t name)
+{
+	size_t i;
+
+	for (i = 0; i < change->added_count; i++)
+		if (change->added_fields[i] == name)
+			return true;
+	return false;
+}
+
+/* An object of the row's members: those that the transform added, or the others. */
+static void row_members(const struct change *change, bool added, struct strbuf *out)
+{
+	const struct js_doc *doc = &change->value_doc;
+	uint32_t name;
+	bool any = false;
+
+	strbuf_reset(out);
+	strbuf_add_char(out, '{');
+	for (name = js_first(doc, change->payload); name != JS_NONE;
+		name = js_next(doc, change->payload, name)) {
+		struct span text = js_text(doc, name), value = js_text(doc, name + 1);
+
+		if (is_added(change, name) != added)
+			continue;
+		if (any)
+			strbuf_add_char(out, ',');
+		strbuf_add(out, text.ptr, (size_t)(value.ptr + value.len - text.ptr));
+		any = true;
+	}
+	strbuf_add_char(out, '}');
+}
+
+/* The row without the added fields, then under the column rules: in mapping->after. */
+static bool flattened_row(struct mapping *mapping, struct error *error)
+{
+	struct column_image image = {
+		.doc = &mapping->doc,
+		.schema_doc = &mapping->change.value_doc,
+		.schema = mapping->change.payload_schema,
+		.table = mapping_table(mapping),
+	};
+
+	row_members(&mapping->change, false, &mapping->before);
+	if (columns_idle(mapping->columns)) {
+		strbuf_reset(&mapping->after);
+		strbuf_add_span(&mapping->after, strbuf_span(&mapping->before));
+		return true;
+	}
+	strbuf_reset(&mapping->after);
+	return js_parse(&mapping->doc, strbuf_span(&mapping->before), JS_MAX_DEPTH, error) &&
+	       columns_write(mapping->columns, &image, &mapping->after, error);
+}
+
+static bool flattened_data(struct mapping *mapping, struct error *error)
+{
+	const struct change *change = &mapping->change;
+	bool deleted = span_is(change->op, "d");
+
+	add_text(&mapping->data, "{");
+	add_key(mapping);
+	if (mapping->key.len > 0)
+		add_text(&mapping->data, ",");
+	if (mapping->is_delete) {
+		add_text(&mapping->data, "\"before\":null,\"after\":null}");
+		return true;
+	}
+	if (!flattened_row(mapping, error))
+		return false;
+	add_text(&mapping->data, deleted ? "\"before\":" : "\"after\":");
+	add(&mapping->data, strbuf_span(&mapping->after));
+	if (change->added_count > 0) {
+		row_members(change, true, &mapping->before);
+		add_text(&mapping->data, ",\"source\":");
+		add(&mapping->data, strbuf_span(&mapping->before));
+	}
+	add_text(&mapping->data, "}");
+	return true;
+}
+
+/* --- CloudEvents --- */
+
+static bool cloudevent_image(struct mapping *mapping, uint32_t image, const char *name,
+	struct strbuf *room, struct error *error)
+{
+	const struct js_doc *doc = &mapping->change.value_doc;
+
+	add_text(&mapping->data, "\"");
+	add_text(&mapping->data, name);
+	add_text(&mapping->data, "\":");
+	if (image == JS_NONE) {
+		add_text(&mapping->data, "null");
+	} else if (columns_idle(mapping->columns) || js_type_of(doc, image) != JS_OBJECT) {
+		add(&mapping->data, js_text(doc, image));
+	} else {
+		if (!write_image(mapping, image, name, room, error))
+			return false;
+		add(&mapping->data, strbuf_span(room));
+	}
+	add_text(&mapping->data, ",");
+	return true;
+}
+
+/* The envelope around `data`, as it stands, without it. */
+static void cloudevent_source(struct mapping *mapping)
+{
+	const struct change *change = &mapping->change;
+	const struct js_doc *doc = &change->value_doc;
+	struct strbuf *out = &mapping->whole;
+	uint32_t name;
+
+	strbuf_reset(out);
+	strbuf_add_char(out, '{');
+	for (name = js_first(doc, change->payload); name != JS_NONE;
+		name = js_next(doc, change->payload, name)) {
+		struct span text = js_text(doc, name), value = js_text(doc, name + 1);
+
+		if (name + 1 == change->ce_data)
+			continue;
+		if (out->len > 1)
+			strbuf_add_char(out, ',');
+		strbuf_add(out, text.ptr, (size_t)(value.ptr + value.len - text.ptr));
+	}
+	strbuf_add_char(out, '}');
+	add(&mapping->data, strbuf_span(out));
+}
+
+static bool cloudevent_data(struct mapping *mapping, struct error *error)
+{
+	const struct change *change = &mapping->change;
+
+	add_text(&mapping->data, "{");
+	add_key(mapping);
+	if (mapping->key.len > 0)
+		add_text(&mapping->data, ",");
+	if (!cloudevent_image(mapping, change->before, "before", &mapping->before, error) ||
+		!cloudevent_image(mapping, change->after, "after", &mapping->after, error))
+		return false;
+	add_text(&mapping->data, "\"source\":");
+	cloudevent_source(mapping);
+	add_text(&mapping->data, ",\"op\":");
+	add(&mapping->data, js_text(&change->value_doc, js_member(&change->value_doc,
+								change->payload, "iodebeziumop")));
+	add_text(&mapping->data, "}");
+	return true;
+}
+
+/* --- Outbox events --- */
+
+/* A JSON string that holds an object is that object. */
+static bool holds_object(struct mapping *mapping, uint32_t node)
+{
+	struct error ignored = {0};
+
+	strbuf_reset(&mapping->before);
+	return js_type_of(&mapping->change.value_doc, node) == JS_STRING &&
+	       js_string(&mapping->change.value_doc, node, &mapping->before) &&
+	       js_parse(&mapping->doc, strbuf_span(&mapping->before), JS_MAX_DEPTH, &ignored) &&
+	       js_type_of(&mapping->doc, 0) == JS_OBJECT;
+}
+
+static bool outbox_data(struct mapping *mapping)
+{
+	const struct change *change = &mapping->change;
+
+	if (change->payload != JS_NONE && change->value_is_json) {
+		if (js_type_of(&change->value_doc, change->payload) == JS_OBJECT) {
+			add(&mapping->data, js_text(&change->value_doc, change->payload));
+			return true;
+		}
+		if (holds_object(mapping, change->payload)) {
+			add(&mapping->data, js_text(&mapping->doc, 0));
+			return true;
+		}
+	}
+	add_text(&mapping->data, "{\"payload\":");
+	if (!change->value_is_json) {
+		strbuf_reset(&mapping->after);
+		strbuf_add_json(&mapping->after, change->record->value);
+		add(&mapping->data, strbuf_span(&mapping->after));
+	} else if (change->payload == JS_NONE) {
+		add_text(&mapping->data, "null");
+	} else {
+		add(&mapping->data, js_text(&change->value_doc, change->payload));
+	}
+	add_text(&mapping->data, "}");
+	return true;
+}
+
+/* --- Numbers that the store would damage --- */
+
+static bool is_damaged(const struct js_doc *doc, uint32_t node)
+{
+	const struct js_node *n = &doc->nodes[node];
+
+	if (n->type != JS_NUMBER || (!(n->flags & JS_FRACTION) && n->end - n->start <= 380))
+		return false;
+	return !js_number_survives(js_text(doc, node));
+}
+
+static bool any_damaged(const struct js_doc *doc)
+{
+	uint32_t node;
+
+	for (node = 0; node < doc->count; node++)
+		if (is_damaged(doc, node))
+			return true;
+	return false;
+}
+
+struct rewriter {
+	const struct js_doc *doc;
+	struct strbuf *out, *pointers, path;
+	const char *from; /* bytes before it are written */
+};
+
+/* RFC 6901: '~' and '/' of a name are escaped. */
+static void push_name(struct rewriter *rewriter, uint32_t name)
+{
+	struct strbuf text = {0};
+	size_t i;
+
+	strbuf_add_char(&rewriter->path, '/');
+	if (!js_string(rewriter->doc, name, &text))
+		strbuf_add_text(&text, "\xef\xbf\xbd"); /* what the store makes of it, too */
+	for (i = 0; i < text.len; i++) {
+		if (text.data[i] == '~')
+			strbuf_add_text(&rewriter->path, "~0");
+		else if (text.data[i] == '/')
+			strbuf_add_text(&rewriter->path, "~1");
+		else
+			strbuf_add_char(&rewriter->path, text.data[i]);
+	}
+	strbuf_clear(&text);
+}
+
+static void quote_number(struct rewriter *rewriter, uint32_t node)
+{
+	struct span literal = js_text(rewriter->doc, node);
+
+	strbuf_add(rewriter->out, rewriter->from, (size_t)(literal.ptr - rewriter->from));
+	strbuf_add_json(rewriter->out, literal);
+	rewriter->from = literal.ptr + literal.len;
+	if (rewriter->pointers->len > 0)
+		strbuf_add_char(rewriter->pointers, ',');
+	strbuf_add_json(rewriter->pointers, strbuf_span(&rewriter->path));
+}
+
+static void rewrite(struct rewriter *rewriter, uint32_t node)
+{
+	const struct js_doc *doc = rewriter->doc;
+	bool object = js_type_of(doc, node) == JS_OBJECT;
+	size_t path_len = rewriter->path.len;
+	uint32_t child;
+	int64_t index = 0;
+
+	if (is_damaged(doc, node))
+		quote_number(rewriter, node);
+	for (child = js_first(doc, node); child != JS_NONE;
+		child = js_next(doc, node, child), index++) {
+		if (object) {
+			push_name(rewriter, child);
+		} else {
+			strbuf_add_char(&rewriter->path, '/');
+			strbuf_add_int(&rewriter->path, index);
+		}
+		rewrite(rewriter, child + object);
+		rewriter->path.len = path_len;
+	}
+}
+
+/* The data is joined, read again and written with such numbers as strings. */
+static bool stringify(struct mapping *mapping, struct error *error)
+{
+	struct strbuf joined = {0};
+	struct rewriter rewriter = {
+		.doc = &mapping->doc, .out = &mapping->whole, .pointers = &mapping->pointers};
+	bool good;
+	size_t i;
+
+	for (i = 0; i < mapping->data.count; i++)
+		strbuf_add_span(&joined, mapping->data.items[i]);
+	good = js_parse(&mapping->doc, strbuf_span(&joined), JS_MAX_DEPTH, error);
+	if (good) {
+		strbuf_reset(&mapping->whole);
+		rewriter.from = joined.data;
+		rewrite(&rewriter, 0);
+		strbuf_add(&mapping->whole, rewriter.from,
+			(size_t)(joined.data + joined.len - rewriter.from));
+		mapping->data.count = mapping->data.bytes = 0;
+		add(&mapping->data, strbuf_span(&mapping->whole));
+	}
+	strbuf_clear(&rewriter.path);
+	strbuf_clear(&joined);
+	return good;
+}
+
+/* --- All of it --- */
+
+static bool build(struct mapping *mapping, struct error *error)
+{
+	if (mapping->change.kind == CHANGE_OUTBOX)
+		return outbox_data(mapping);
+	if (mapping->change.form == CHANGE_FLATTENED)
+		return flattened_data(mapping, error);
+	if (mapping->change.form == CHANGE_CLOUDEVENT)
+		return cloudevent_data(mapping, error);
+	return envelope_data(mapping, error);
+}
+
+static bool needs_care(const struct mapping *mapping)
+{
+	const struct change *change = &mapping->change;
+
+	if (change->kind == CHANGE_OUTBOX)
+		return mapping->data.count == 1 || change->payload != JS_NONE;
+	return any_damaged(&change->value_doc) ||
+	       (change->key_is_json && change->key != JS_NONE && any_damaged(&change->key_doc));
+}
+
+bool mapping_data(struct mapping *mapping, struct error *error)
+{
+	mapping->data.count = mapping->data.bytes = 0;
+	strbuf_reset(&mapping->pointers);
+	if (!key_text(mapping, error) || !build(mapping, error))
+		return false;
+	return !needs_care(mapping) || stringify(mapping, error);
+}
+
+/* Exact but for a few bytes of an envelope; a little more of what is built. */
+size_t mapping_stored_bytes(const struct mapping *mapping)
+{
+	const struct change *change = &mapping->change;
+	size_t bytes = 64 + mapping->pointers.len, commas = 0, i;
+
+	if (change->payload != JS_NONE && change->value_is_json)
+		bytes +=
+			js_stored_bytes(&change->value_doc, change->payload) +
+			(change->form == CHANGE_ENVELOPE ? 0 : 4 * (size_t)change->value_doc.count);
+	else
+		bytes += 6 * mapping->data.bytes;
+	if (mapping->key.len > 0)
+		bytes += mapping->key.len + 6 * (size_t)change->key_doc.count;
+	for (i = 0; i < mapping->metadata.len; i++)
+		commas += mapping->metadata.data[i] == ',';
+	return bytes + mapping->metadata.len + 8 * (commas + 2);
+}

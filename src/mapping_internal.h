@@ -1,0 +1,48 @@
+/* What the files of the mapping share: mapping.c (rules, streams, types), mapping_data.c (an
+ * event's data), mapping_metadata.c (its metadata). */
+#ifndef ROWSTREAM_MAPPING_INTERNAL_H
+#define ROWSTREAM_MAPPING_INTERNAL_H
+
+#include "mapping.h"
+#include "stream_name.h"
+
+/* The data as pieces that stand elsewhere: the record's bytes, or scratch. */
+struct pieces {
+	struct span *items;
+	size_t count, size, bytes;
+};
+
+struct mapping {
+	struct mapping_options options;
+	struct stream_template *template;
+	struct columns *columns;
+	struct change_rules rules;
+	struct pattern_list *generations, *tables, *drop_tables, *drop_ops;
+	struct pattern_list *flattened_topics, *flattened_fields, *outbox_topics;
+	struct strbuf placeholder_base64; /* of unavailable_value */
+
+	struct change change;
+	struct strbuf stream, type, type_json, metadata, table;
+	struct strbuf key, before, after, whole; /* texts that pieces point into */
+	struct strbuf pointers;			 /* JSON Pointers of numbers sent as strings */
+	struct js_doc doc;
+	struct pieces data;
+	bool is_delete; /* a flattened tombstone: op d without an image */
+};
+
+/* mapping_data.c: fills mapping->data (and pointers). False: refused. */
+bool mapping_data(struct mapping *mapping, struct error *error);
+/* Upper bound of what the store will keep of it. */
+size_t mapping_stored_bytes(const struct mapping *mapping);
+
+/* mapping_metadata.c: fills mapping->metadata. */
+void mapping_metadata(struct mapping *mapping);
+/* The op of the event: the change's, or d of a tombstone; ptr NULL where there is none. */
+struct span mapping_op(const struct mapping *mapping);
+/* "<db>.<schema>.<table>", the parts that are there; ptr NULL when none is. */
+struct span mapping_table(struct mapping *mapping);
+/* Transaction records: the transaction as its rows name it. */
+struct span mapping_transaction(const struct mapping *mapping);
+struct span mapping_topic_prefix(const struct record *record);
+
+#endif

@@ -1,0 +1,263 @@
+/* An event's metadata: its members in the order of mapping.md, section 6. */
+#include "mapping_internal.h"
+
+#include <string.h>
+
+static void add_name(struct strbuf *out, const char *name)
+{
+	strbuf_add_text(out, out->len > 1 ? ",\"" : "\"");
+	strbuf_add_text(out, name);
+	strbuf_add_text(out, "\":");
+}
+
+static void add_text(struct strbuf *out, const char *name, struct span value)
+{
+	add_name(out, name);
+	if (value.ptr)
+		strbuf_add_json(out, value);
+	else
+		strbuf_add_text(out, "null");
+}
+
+static void add_number(struct strbuf *out, const char *name, int64_t value)
+{
+	add_name(out, name);
+	strbuf_add_int(out, value);
+}
+
+/* A literal of the record where it is an integer; null else. */
+static void add_literal(struct strbuf *out, const char *name, struct span value)
+{
+	int64_t number;
+
+	add_name(out, name);
+	if (value.ptr && span_to_int64(value, &number))
+		strbuf_add_int(out, number);
+	else
+		strbuf_add_text(out, "null");
+}
+
+struct span mapping_op(const struct mapping *mapping)
+{
+	const struct change *change = &mapping->change;
+
+	if (mapping->is_delete)
+		return (struct span){"d", 1};
+	if (change->kind == CHANGE_ROW || change->kind == CHANGE_TRUNCATE ||
+		change->kind == CHANGE_MESSAGE)
+		return change->op;
+	return SPAN_NULL;
+}
+
+struct span mapping_table(struct mapping *mapping)
+{
+	const struct change *change = &mapping->change;
+	const struct span parts[] = {change->db, change->schema, change->table};
+	size_t i;
+
+	strbuf_reset(&mapping->table);
+	for (i = 0; i < 3; i++) {
+		if (parts[i].len == 0)
+			continue;
+		if (mapping->table.len > 0)
+			strbuf_add_char(&mapping->table, '.');
+		strbuf_add_span(&mapping->table, parts[i]);
+	}
+	return mapping->table.len ? strbuf_span(&mapping->table) : SPAN_NULL;
+}
+
+struct span mapping_topic_prefix(const struct record *record)
+{
+	const char *dot = strrchr(record->topic, '.');
+
+	return (struct span){
+		record->topic, dot ? (size_t)(dot - record->topic) : strlen(record->topic)};
+}
+
+/* PostgreSQL's ids of one transaction differ behind the ':' (BEGIN, rows and END each have their
+ * own); a GTID has one too, but other characters than digits before it. */
+struct span mapping_transaction(const struct mapping *mapping)
+{
+	struct span id = mapping->change.tx_id;
+	size_t i = 0;
+
+	while (i < id.len && id.ptr[i] >= '0' && id.ptr[i] <= '9')
+		i++;
+	if (i > 0 && i < id.len && id.ptr[i] == ':')
+		id.len = i;
+	return id;
+}
+
+/* A GTID is unique by itself: "<uuid>:<n>" of MySQL, "<domain>-<server>-<n>" of MariaDB. */
+static bool is_gtid(struct span text)
+{
+	size_t i, dashes = 0;
+
+	for (i = 0; i < text.len; i++) {
+		unsigned char c = (unsigned char)text.ptr[i];
+
+		dashes += c == '-';
+		if (c == '=' || c == ',')
+			return false;
+	}
+	return dashes == 2 || dashes == 4;
+}
+
+static void add_correlation(struct strbuf *out, struct span name, struct span txid)
+{
+	struct strbuf whole = {0};
+
+	if (!name.ptr || !txid.ptr)
+		return;
+	if (is_gtid(txid)) {
+		add_text(out, "$correlationId", txid);
+		return;
+	}
+	strbuf_add_span(&whole, name);
+	strbuf_add_char(&whole, ':');
+	strbuf_add_span(&whole, txid);
+	add_text(out, "$correlationId", strbuf_span(&whole));
+	strbuf_clear(&whole);
+}
+
+static void add_required(struct mapping *mapping, struct strbuf *out)
+{
+	const struct change *change = &mapping->change;
+	const struct record *record = change->record;
+	bool outbox = change->kind == CHANGE_OUTBOX, tx = change->kind == CHANGE_TRANSACTION;
+	struct span txid = tx ? mapping_transaction(mapping) : change->txid;
+	struct span name = tx ? mapping_topic_prefix(record) : change->name;
+
+	add_text(out, "topic", span_of(record->topic));
+	add_number(out, "partition", record->partition);
+	add_number(out, "offset", record->offset);
+	add_text(out, "op", mapping_op(mapping));
+	if (outbox && record->timestamp_ms >= 0)
+		add_number(out, "ts", record->timestamp_ms);
+	else
+		add_literal(out, "ts", change->ts_ms);
+	add_text(out, "txid", txid);
+	add_correlation(out, name, txid);
+	add_text(out, "connector", change->connector);
+	add_text(out, "source", name);
+	add_text(out, "table", outbox ? SPAN_NULL : mapping_table(mapping));
+	add_text(out, "position", change->position);
+	if (record->timestamp_ms >= 0)
+		add_number(out, "kafka_ts", record->timestamp_ms);
+	else
+		add_text(out, "kafka_ts", SPAN_NULL);
+}
+
+static bool is_placeholder(const struct mapping *mapping, struct span raw)
+{
+	if (raw.len < 2)
+		return false;
+	raw = (struct span){raw.ptr + 1, raw.len - 2};
+	return span_is(raw, mapping->options.unavailable_value) ||
+	       span_equal(raw, strbuf_span(&mapping->placeholder_base64));
+}
+
+static bool holds_placeholder(const struct mapping *mapping, uint32_t node)
+{
+	const struct js_doc *doc = &mapping->change.value_doc;
+	uint32_t element;
+
+	if (js_type_of(doc, node) == JS_STRING)
+		return is_placeholder(mapping, js_text(doc, node));
+	if (js_type_of(doc, node) != JS_ARRAY || js_count(doc, node) == 0)
+		return false;
+	for (element = js_first(doc, node); element != JS_NONE;
+		element = js_next(doc, node, element))
+		if (js_type_of(doc, element) != JS_STRING ||
+			!is_placeholder(mapping, js_text(doc, element)))
+			return false;
+	return true;
+}
+
+static void add_placeholders(struct mapping *mapping, struct strbuf *out)
+{
+	const struct js_doc *doc = &mapping->change.value_doc;
+	uint32_t image = mapping->change.after, name;
+	bool any = false;
+
+	for (name = js_first(doc, image); name != JS_NONE; name = js_next(doc, image, name)) {
+		if (!holds_placeholder(mapping, name + 1))
+			continue;
+		if (any)
+			strbuf_add_char(out, ',');
+		else
+			strbuf_add_text(out, ",\"placeholders\":[");
+		strbuf_add_span(out, js_text(doc, name));
+		any = true;
+	}
+	if (any)
+		strbuf_add_char(out, ']');
+}
+
+static void add_json(struct strbuf *out, const char *name, struct span json)
+{
+	if (!json.ptr)
+		return;
+	add_name(out, name);
+	strbuf_add_span(out, json);
+}
+
+/* All but Debezium's own; the id is among them, because it proves whose event this is. */
+static void add_headers(const struct record *record, struct strbuf *out)
+{
+	bool any = false;
+	size_t i;
+
+	for (i = 0; i < record->header_count; i++) {
+		const struct header *header = &record->headers[i];
+
+		if ((header->name.len >= 11 && memcmp(header->name.ptr, "__debezium.", 11) == 0) ||
+			!js_utf8_is_valid(header->name))
+			continue;
+		strbuf_add_text(out, any ? "," : ",\"headers\":{");
+		strbuf_add_json(out, header->name);
+		strbuf_add_char(out, ':');
+		if (header->value.ptr && js_utf8_is_valid(header->value))
+			strbuf_add_json(out, header->value);
+		else
+			strbuf_add_text(out, "null");
+		any = true;
+	}
+	if (any)
+		strbuf_add_char(out, '}');
+}
+
+static void add_optional(struct mapping *mapping, struct strbuf *out)
+{
+	const struct change *change = &mapping->change;
+	const char *generation = mapping_generation(mapping, change->record->topic);
+
+	if (generation[0])
+		add_text(out, "generation", span_of(generation));
+	if (change->snapshot.ptr)
+		add_text(out, "snapshot", change->snapshot);
+	add_json(out, "moved_to", change->moved_to);
+	add_json(out, "moved_from", change->moved_from);
+	if (change->kind == CHANGE_ROW)
+		add_placeholders(mapping, out);
+	if (change->tx_order.ptr)
+		add_literal(out, "tx_order", change->tx_order);
+	if (mapping->is_delete)
+		strbuf_add_text(out, ",\"tombstone\":true");
+	if (mapping->pointers.len > 0) {
+		strbuf_add_text(out, ",\"stringified\":[");
+		strbuf_add_span(out, strbuf_span(&mapping->pointers));
+		strbuf_add_char(out, ']');
+	}
+	if (change->kind == CHANGE_OUTBOX)
+		add_headers(change->record, out);
+}
+
+void mapping_metadata(struct mapping *mapping)
+{
+	strbuf_reset(&mapping->metadata);
+	strbuf_add_char(&mapping->metadata, '{');
+	add_required(mapping, &mapping->metadata);
+	add_optional(mapping, &mapping->metadata);
+	strbuf_add_char(&mapping->metadata, '}');
+}
