@@ -39,5 +39,7 @@ void command_man_common(FILE *out);
 
 /* One line for each src/cmd_<name>.c, in alphabetical order. */
 extern const struct command cmd_config;
+extern const struct command cmd_map;
+extern const struct command cmd_run;
 
 #endif

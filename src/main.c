@@ -12,6 +12,8 @@
 
 /* In the order in which a person meets them. Ends with NULL. */
 static const struct command *const commands[] = {
+	&cmd_run,
+	&cmd_map,
 	&cmd_config,
 	NULL,
 };

@@ -1,0 +1,141 @@
+/* What the files of the pipeline share: pipeline.c (the loop), pipeline_feeds.c (partitions and
+ * their records), pipeline_group.c (the group's own stream), pipeline_report.c (what a person
+ * sees). */
+#ifndef ROWSTREAM_PIPELINE_INTERNAL_H
+#define ROWSTREAM_PIPELINE_INTERNAL_H
+
+#include <sys/queue.h>
+
+#include "eventstore.h"
+#include "kafka.h"
+#include "mapping.h"
+#include "outbox.h"
+#include "pipeline.h"
+#include "watermark.h"
+
+/* Is the record before the committed offset still the one that was committed? (append.md, 7) */
+enum sentinel_state {
+	SENTINEL_NONE,	  /* nothing to ask, or answered */
+	SENTINEL_COMING,  /* the first record may be it */
+	SENTINEL_PENDING, /* its stream is being read; records of this feed wait */
+};
+
+/* One assignment of one partition. Its outbox half comes first: a ticket's feed is this. */
+struct partition_feed {
+	struct feed feed;
+	TAILQ_ENTRY(partition_feed) entry;
+	struct kafka_partition *partition;
+	struct watermark mark;
+	enum sentinel_state sentinel;
+	int64_t stored;	  /* last offset given to kafka_store */
+	int64_t end;	  /* --until-end: done when everything before it is settled */
+	uint64_t pending; /* events in the outbox, sentinel included */
+	bool leaving;	  /* part of the revoke that is going on */
+};
+
+TAILQ_HEAD(feed_list, partition_feed);
+
+enum group_state {
+	GROUP_UNREAD,  /* to be read at group_due_ms */
+	GROUP_READING, /* a page of it is asked for */
+	GROUP_WRITING, /* an event of ours is on its way */
+	GROUP_READY,
+};
+
+enum stop_reason {
+	STOP_NONE,
+	STOP_END,    /* --until-end reached */
+	STOP_SIGNAL, /* SIGTERM, SIGINT */
+	STOP_ERROR,  /* error says why; exit_code */
+};
+
+struct counts {
+	uint64_t delivered, appended, duplicate, skipped, refused, dropped;
+};
+
+/* Skipped records by reason; the reasons are few static texts. */
+struct skip_reason {
+	const char *reason;
+	uint64_t count;
+};
+
+#define SKIP_REASONS 16
+
+struct pipeline {
+	const struct config *config;
+	const struct pipeline_options *options;
+	struct kafka *kafka; /* NULL until the group's stream was read */
+	struct eventstore *store;
+	struct mapping *mapping;
+	struct outbox *outbox;
+	int signal_fd;
+
+	struct feed_list feeds;
+	size_t feed_count;
+	uint64_t pending; /* sum over the feeds, without sentinels */
+	bool data_ready;  /* the data queue may hold records */
+	struct record
+		held; /* a record of a feed whose sentinel is pending; valid until kafka_read */
+	struct partition_feed *held_feed;
+	bool assigned_once, starting; /* starting: kafka_start waits for the group's stream */
+	bool revoking;
+	int64_t revoke_deadline_ms;
+
+	char *description; /* of the mapping */
+	struct strbuf group_name;
+	struct group group;
+	enum group_state group_state;
+	int64_t group_due_ms, group_revision, group_from;
+	unsigned group_tries;
+	const char *group_writing; /* what is being written, for the log */
+	size_t skips_written;
+	bool mapping_accepted; /* this run changed the mapping */
+
+	struct counts counts;
+	struct skip_reason skips[SKIP_REASONS];
+	int64_t started_ms, last_progress_ms, last_summary_ms, last_tick_ms;
+	uint64_t last_delivered; /* at the last progress line */
+	double rate;		 /* records a second, smoothed */
+	bool was_outage;
+	size_t was_in_trouble;
+	bool uncommitted_warned, foreign_warned;
+
+	enum stop_reason stop;
+	struct error error;
+	int exit_code, signal_code; /* signal_code: 130 or 143, when one cuts the drain short */
+	int64_t stop_deadline_ms;
+	bool hurry; /* the second signal, or the deadline: what is not settled is left */
+};
+
+/* pipeline.c: from now on nothing new is read or sent; the first reason stands. */
+void pipeline_stop(struct pipeline *pipeline, enum stop_reason reason, int exit_code);
+/* The same for an error that is decided here: context and text are logged by pipeline_run. */
+void pipeline_fail(struct pipeline *pipeline, int exit_code, const struct error *error);
+
+/* pipeline_feeds.c */
+void feeds_control(struct pipeline *pipeline, const struct kafka_event *event, int64_t now_ms);
+/* Records of the data queue, until it is empty or we are full. */
+void feeds_read(struct pipeline *pipeline);
+bool feeds_have_room(struct pipeline *pipeline);
+void feeds_settle(void *user, struct event *event, enum settlement how, const char *reason);
+void feeds_store_offsets(struct pipeline *pipeline, bool positions_too);
+void feeds_finish_revoke(struct pipeline *pipeline, int64_t now_ms);
+void feeds_start(struct pipeline *pipeline);
+bool feeds_at_end(struct pipeline *pipeline);
+/* Whatever is not settled is given up: counted as dropped, left uncommitted. */
+void feeds_drop_all(struct pipeline *pipeline);
+void feeds_free(struct pipeline *pipeline);
+
+/* pipeline_group.c: its requests carry &pipeline->group as user. */
+void group_turn(struct pipeline *pipeline, int64_t now_ms);
+void group_result(
+	struct pipeline *pipeline, const struct eventstore_result *result, int64_t now_ms);
+void group_read_again(struct pipeline *pipeline);
+
+/* pipeline_report.c */
+void report_start(const struct pipeline *pipeline);
+void report_turn(struct pipeline *pipeline, int64_t now_ms);
+void report_end(struct pipeline *pipeline);
+void report_skip(struct pipeline *pipeline, const char *reason);
+
+#endif
