@@ -238,8 +238,6 @@ static const char *cause_of(const struct es_answer *answer)
 				 "(--enable-atom-pub-over-http), or this is no EventStoreDB";
 	case 405:
 		return "this address does not take appends: no EventStoreDB, or a proxy";
-	case 200:
-		return "a bare 200 writes nothing: the body was too large or too slow";
 	default:
 		return answer->status >= 300 && answer->status < 400
 			       ? "a redirect that is not followed: wrong scheme or a proxy"

@@ -135,6 +135,9 @@ static void result_text(const struct es_slot *slot, struct eventstore_result *re
 {
 	if (slot->answer.status == 0)
 		snprintf(result->text, sizeof(result->text), "%s", slot->error);
+	else if (slot->answer.status == 200 && result->kind == EVENTSTORE_APPEND)
+		snprintf(result->text, sizeof(result->text),
+			"HTTP 200, which writes nothing: the body was too large or too slow");
 	else
 		es_answer_text(&slot->answer, result->text, sizeof(result->text));
 }

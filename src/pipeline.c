@@ -220,9 +220,10 @@ static void turn(struct pipeline *pipeline)
 	take_control(pipeline, now_ms);
 	group_turn(pipeline, now_ms);
 	go_on_with_group(pipeline);
+	/* Answers first: they free the slots that new work goes into. */
+	take_results(pipeline);
 	feeds_read(pipeline);
 	send_work(pipeline, now_ms);
-	take_results(pipeline);
 	if (outbox_error(pipeline->outbox))
 		pipeline_fail(pipeline, 1, outbox_error(pipeline->outbox));
 	feeds_finish_revoke(pipeline, now_ms);
