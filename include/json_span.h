@@ -3,6 +3,7 @@
 #ifndef ROWSTREAM_JSON_SPAN_H
 #define ROWSTREAM_JSON_SPAN_H
 
+#include "arena.h"
 #include "error.h"
 #include "strbuf.h"
 #include "util.h"
@@ -40,6 +41,7 @@ struct js_doc {
 	struct span text;
 	struct js_node *nodes;
 	uint32_t count, size;
+	bool too_deep; /* the last js_parse failed because of the nesting, and only of that */
 };
 
 /* Reads one whole JSON text (RFC 8259, white space around it allowed): UTF-8 without BOM, no
@@ -67,10 +69,16 @@ uint32_t js_count(const struct js_doc *doc, uint32_t parent); /* members or elem
 /* The characters of a JS_STRING node as UTF-8, added to out. False for a lone surrogate (out
  * holds what came before). */
 bool js_string(const struct js_doc *doc, uint32_t node, struct strbuf *out);
+/* The same without a buffer: inside the document's text where it has no escape, else a copy in
+ * arena. False for a lone surrogate. */
+bool js_string_span(
+	const struct js_doc *doc, uint32_t node, struct arena *arena, struct span *characters);
 /* True if the string's characters are text. */
 bool js_string_is(const struct js_doc *doc, uint32_t node, const char *text);
 /* True for an object, here or below, with a member that occurs twice. */
 bool js_has_repeated_member(const struct js_doc *doc, uint32_t node);
+/* True if a string or a member's name, here or below, is no Unicode text. */
+bool js_has_lone_surrogate(const struct js_doc *doc, uint32_t node);
 
 /* Adds the value without the white space between its tokens; strings and numbers as they stand. */
 void js_compact(const struct js_doc *doc, uint32_t node, struct strbuf *out);
