@@ -3,6 +3,7 @@
 #include "log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -157,6 +158,11 @@ static void write_all(const char *bytes, size_t len)
 		ssize_t written = write(STDERR_FILENO, bytes, len);
 
 		if (written < 0 && errno == EINTR)
+			continue;
+		/* Somebody else made our descriptor non-blocking; a reader that does not read for
+		 * a second costs the line. */
+		if (written < 0 && errno == EAGAIN &&
+			poll(&(struct pollfd){STDERR_FILENO, POLLOUT, 0}, 1, 1000) == 1)
 			continue;
 		if (written <= 0)
 			return;
