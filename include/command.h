@@ -18,8 +18,9 @@ enum exit_code {
 struct command {
 	const char *name;
 	const char *summary; /* one line, no stop: "check configuration, Kafka and EventStoreDB" */
-	/* The help: first line what follows the name ("[-c FILE] [FILE…]"), then paragraphs.
-	 * Options need no mention, they are listed from the tables. */
+	/* The help: first line what follows the name ("[-c FILE] [FILE…]"), then paragraphs, each
+	 * one long line, and indented lines that are printed as they stand. Options need no
+	 * mention, they are listed from the tables. */
 	const char *usage;
 	int (*run)(int argc, char **argv); /* argv[0]: the sub-command's name */
 	const struct flag *flags; /* its own options, or NULL; targets are static variables */
@@ -38,6 +39,7 @@ void command_man(const struct command *command, FILE *out);
 void command_man_common(FILE *out);
 
 /* One line for each src/cmd_<name>.c, in alphabetical order. */
+extern const struct command cmd_check;
 extern const struct command cmd_config;
 extern const struct command cmd_map;
 extern const struct command cmd_run;

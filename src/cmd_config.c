@@ -67,14 +67,15 @@ static int run(int argc, char **argv)
 const struct command cmd_config = {
 	.name = "config",
 	.summary = "print the effective configuration, or every option with default and meaning",
-	.usage = "print|options [-c FILE] [--format FORMAT]\n"
-		 "\n"
-		 "print shows what the file, the environment and the flags add up to, and where "
-		 "each\n"
-		 "value came from that is not the default. Secrets are shown as ***.\n"
-		 "options shows a whole configuration of defaults, each with its meaning: a file "
-		 "to\n"
-		 "start from.",
+	.usage =
+		"print|options [-c FILE] [--format FORMAT]\n"
+		"\n"
+		"print shows what the file, the environment and the flags add up to, and where "
+		"each "
+		"value came from that is not the default. Secrets are shown as ***.\n"
+		"\n"
+		"options shows a whole configuration of defaults, each with its meaning: a file to "
+		"start from.",
 	.run = run,
 	.flags = flags,
 	.max_arguments = 1,

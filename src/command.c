@@ -48,7 +48,8 @@ int command_fail(const struct command *command, const struct error *error)
 
 /* --- help --- */
 
-#define HELP_COLUMNS 100
+#define HELP_COLUMNS 90
+#define WIDEST_NAMES 32 /* wider ones have a line of their own */
 
 static void add_option_names(struct strbuf *out, const struct flag *flag)
 {
@@ -71,7 +72,7 @@ static int widest(const struct flag *flags)
 			most = names.len;
 	}
 	strbuf_clear(&names);
-	return (int)most;
+	return most < WIDEST_NAMES ? (int)most : WIDEST_NAMES;
 }
 
 /* Words from text, broken before the last column, further lines indented. */
@@ -92,6 +93,22 @@ static void print_wrapped(FILE *out, const char *text, int indent)
 	fprintf(out, "%s\n", text);
 }
 
+/* Lines that are indented are printed as they stand. */
+static void print_paragraphs(FILE *out, const char *text)
+{
+	while (*text) {
+		size_t len = strcspn(text, "\n");
+		char *line = xstrndup(text, len);
+
+		if (*line == ' ')
+			fprintf(out, "%s\n", line);
+		else
+			print_wrapped(out, line, 0);
+		free(line);
+		text += len + (text[len] == '\n');
+	}
+}
+
 static void print_flags(FILE *out, const struct flag *flags, int width)
 {
 	struct strbuf names = {0};
@@ -99,7 +116,10 @@ static void print_flags(FILE *out, const struct flag *flags, int width)
 	for (; flags && flags->name; flags++) {
 		strbuf_reset(&names);
 		add_option_names(&names, flags);
-		fprintf(out, "  %-*s  ", width, names.data);
+		if ((int)names.len > width)
+			fprintf(out, "  %s\n  %*s  ", names.data, width, "");
+		else
+			fprintf(out, "  %-*s  ", width, names.data);
 		print_wrapped(out, flags->meaning, width + 4);
 	}
 	strbuf_clear(&names);
@@ -125,8 +145,10 @@ void command_help(const struct command *command, FILE *out)
 	fprintf(out, "rowstream %s: %s\n\nusage: rowstream %s %.*s\n", command->name,
 		command->summary, command->name, (int)strcspn(command->usage, "\n"),
 		command->usage);
-	if (rest)
-		fprintf(out, "\n%s\n", rest + strspn(rest, "\n"));
+	if (rest) {
+		fputc('\n', out);
+		print_paragraphs(out, rest + strspn(rest, "\n"));
+	}
 	if (command->flags) {
 		fprintf(out, "\nOptions:\n");
 		print_flags(out, command->flags, width);

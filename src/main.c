@@ -13,6 +13,7 @@
 /* In the order in which a person meets them. Ends with NULL. */
 static const struct command *const commands[] = {
 	&cmd_run,
+	&cmd_check,
 	&cmd_map,
 	&cmd_config,
 	NULL,

@@ -1,7 +1,10 @@
 """What a person meets first: help, version, mistakes, and the configuration as it is printed."""
+import json
 import re
 
 import pytest
+
+from harness import record, row_change
 
 DONE, REFUSED, USAGE, UNREACHABLE = 0, 1, 2, 3
 SECRET = "hunter2"
@@ -132,3 +135,134 @@ def test_a_full_disk_is_no_success(bench):
         done = bench.rowstream("config", "options", stdout=full)
     assert done.returncode == REFUSED
     assert "cannot write to standard output: No space left on device" in done.stderr
+
+
+# --- check ---
+
+
+def checked(done):
+    """The lines of `check` as {subject: [(result, text)]}."""
+    found = {}
+    for line in done.stdout.splitlines():
+        row = json.loads(line)
+        found.setdefault(row["subject"], []).append((row["result"], row["text"]))
+    return found
+
+
+def check(bench, config, *args):
+    done = bench.rowstream("check", "-c", config, "--format", "jsonl", "--timeout", "20", *args)
+    return done.returncode, checked(done)
+
+
+@pytest.fixture
+def kafka(bench):
+    return bench.kafka([record("shop.public.orders", 0, {"id": 1}, row_change("c")),
+                        record("shop.public.customers", 0, {"id": 1}, row_change("c"))],
+                       partitions=2)
+
+
+@pytest.mark.valgrind
+def test_check_of_a_good_neighbourhood(bench, kafka):
+    store = bench.store()
+    code, found = check(bench, bench.config(kafka, store, [r"^shop\.public\..*"]))
+    assert code == DONE
+    assert found["kafka"] == [("ok", f"{kafka.bootstrap} answers")]
+    (result, text), = found["topics"]
+    assert result == "ok" and text.startswith("2 with 4 partitions: ")
+    assert "shop.public.orders (2)" in text
+    for subject in ("configuration", "mapping", "group", "eventstore", "read", "append"):
+        assert [result for result, _ in found[subject]] == ["ok"], found
+    # It tried whether it may append; nothing is there for that.
+    assert store.streams() == {}
+
+
+def test_check_of_dead_servers_says_what_was_tried(bench):
+    config = bench.config("127.0.0.1:1", "esdb://admin:hunter2@127.0.0.1:2?tls=false", ["orders"])
+    code, found = check(bench, config)
+    assert code == UNREACHABLE
+    (kafka,), (store,) = found["kafka"], found["eventstore"]
+    assert kafka[0] == store[0] == "FAIL"
+    assert "127.0.0.1:1" in kafka[1] and "Connection refused" in kafka[1]
+    assert "GET http://127.0.0.1:2/info" in store[1]
+    assert SECRET not in str(found)
+
+
+def test_check_names_what_is_wrong_with_the_topics(bench, kafka):
+    store = bench.store()
+    code, found = check(bench, bench.config(kafka, store, ["orders", r"^shop\.public"]))
+    assert code == REFUSED
+    assert found["topics"][0][0] == "FAIL" and "matches none" in found["topics"][0][1]
+    code, found = check(bench, bench.config(kafka, store, []))
+    assert code == USAGE
+    assert "source.topics names no topic" in found["kafka"][0][1]
+    code, found = check(bench, bench.config(kafka, store, ["^(open"]))
+    assert code == USAGE
+    assert "source.topics: '^(open' is no regular expression" in found["kafka"][0][1]
+
+
+def test_check_names_a_property_that_kafka_does_not_know(bench, kafka):
+    store = bench.store()
+    config = bench.config(kafka, store, ["^shop.*"])
+    code, found = check(bench, config, "--kafka=no.such.property=x")
+    assert code == USAGE
+    assert "no.such.property" in found["kafka"][0][1]
+    assert found["eventstore"][0][0] == "ok"
+
+
+def test_check_names_an_option_of_the_mapping(bench, kafka):
+    config = bench.config(kafka, bench.store(), ["^shop.*"], mapping={"stream": "{nothing}"})
+    code, found = check(bench, config)
+    assert code == USAGE
+    assert found["mapping"][0][0] == "FAIL" and "nothing" in found["mapping"][0][1]
+
+
+def test_check_knows_the_mapping_that_the_group_wrote_with(bench, kafka):
+    config = bench.config(kafka, bench.store(), ["^shop.*"])
+    assert bench.run(config, "--until-end").wait() == DONE
+    code, found = check(bench, config)
+    assert code == DONE, found
+    assert found["mapping"][1] == ("ok", "the one that this group has written with")
+    code, found = check(bench, config, "--mapping-stream={schema}.{table}-{key}")
+    assert code == USAGE
+    result, text = found["mapping"][1]
+    assert result == "FAIL" and "{schema}.{table}-{key}" in text
+    assert "--accept-mapping-change" in text
+
+
+def test_check_of_credentials(bench, kafka):
+    store = bench.store("--auth")
+    config = bench.config(kafka, store, ["^shop.*"])
+    code, found = check(bench, config)
+    assert code == DONE, found
+    code, found = check(bench, config, f"--eventstore-url=esdb://admin:no@{store.address}?tls=false")
+    assert code == UNREACHABLE
+    assert "HTTP 401: wrong user or password" in found["eventstore"][0][1]
+    code, found = check(bench, config, f"--eventstore-url=esdb://{store.address}?tls=false")
+    assert code == UNREACHABLE
+    assert "HTTP 401" in found["read"][0][1] and "HTTP 401" in found["append"][0][1]
+
+
+def test_check_says_that_atompub_is_off(bench, kafka):
+    code, found = check(bench, bench.config(kafka, bench.store("--no-atom"), ["^shop.*"]))
+    assert code == REFUSED
+    assert "--enable-atom-pub-over-http" in found["eventstore"][1][1]
+
+
+def test_check_for_people_is_a_table(bench):
+    config = bench.config("127.0.0.1:1", "esdb://127.0.0.1:2?tls=false", ["orders"])
+    done = bench.rowstream("check", "-c", config)
+    assert done.returncode == UNREACHABLE and done.stderr == ""
+    lines = done.stdout.splitlines()
+    assert lines[0].split() == ["result", "subject", "text"]
+    assert lines[1].startswith("ok      configuration  ") and lines[3].startswith("FAIL    kafka  ")
+
+
+@pytest.mark.parametrize("flags, hint", [
+    (["--format", "xml"], "--format 'xml' is not one of table, json, jsonl, csv"),
+    (["--timeout", "soon"], "--timeout 'soon': not a number"),
+    (["--timeout", "0"], "--timeout is not a number from 1 to 3600"),
+    (["more"], "unexpected argument 'more'"),
+])
+def test_check_refuses_wrong_flags(bench, flags, hint):
+    done = bench.rowstream("check", *flags)
+    assert done.returncode == USAGE and hint in done.stderr and done.stdout == ""
