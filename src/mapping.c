@@ -118,17 +118,22 @@ struct mapping *mapping_new(const struct mapping_options *options, struct error 
 	return mapping;
 }
 
-void mapping_free(struct mapping *mapping)
+static void clear_buffers(struct mapping *mapping)
 {
 	struct strbuf *buffers[] = {&mapping->stream, &mapping->type, &mapping->type_json,
 		&mapping->metadata, &mapping->table, &mapping->key, &mapping->before,
 		&mapping->after, &mapping->whole, &mapping->pointers, &mapping->placeholder_base64};
 	size_t i;
 
-	if (!mapping)
-		return;
 	for (i = 0; i < sizeof(buffers) / sizeof(buffers[0]); i++)
 		strbuf_clear(buffers[i]);
+}
+
+void mapping_free(struct mapping *mapping)
+{
+	if (!mapping)
+		return;
+	clear_buffers(mapping);
 	pattern_list_free(mapping->generations);
 	pattern_list_free(mapping->tables);
 	pattern_list_free(mapping->drop_tables);
