@@ -53,6 +53,14 @@ static void element(struct strbuf *out, const char *prefix, const char *name, st
 	strbuf_printf(out, "</%s%s>", prefix, name);
 }
 
+static void plain_element(
+	struct strbuf *out, const char *name, const char *attributes, struct span text)
+{
+	strbuf_printf(out, "<%s%s>", name, attributes);
+	add_escaped(out, text);
+	strbuf_printf(out, "</%s>", name);
+}
+
 static void link_element(
 	struct strbuf *out, const char *prefix, struct span uri, const char *relation)
 {
@@ -103,7 +111,8 @@ static void add_name(struct strbuf *out, struct span name)
 		strbuf_add_text(out, "_");
 }
 
-static bool add_value(struct reprint *in, struct span name, struct strbuf *out);
+static bool add_value(
+	struct reprint *in, struct span name, const char *attributes, struct strbuf *out);
 
 static bool add_members(struct reprint *in, struct strbuf *out)
 {
@@ -113,7 +122,7 @@ static bool add_members(struct reprint *in, struct strbuf *out)
 	while (ok && !reprint_take(in, '}')) {
 		strbuf_reset(&name);
 		ok = reprint_name(in, &name) && reprint_take(in, ':') &&
-		     add_value(in, strbuf_span(&name), out) &&
+		     add_value(in, strbuf_span(&name), "", out) &&
 		     (reprint_take(in, ',') || reprint_peek(in) == '}');
 	}
 	strbuf_clear(&name);
@@ -121,12 +130,14 @@ static bool add_members(struct reprint *in, struct strbuf *out)
 }
 
 /* An array is its elements, each under the array's name. */
-static bool add_items(struct reprint *in, struct span name, struct strbuf *out)
+static bool add_items(
+	struct reprint *in, struct span name, const char *attributes, struct strbuf *out)
 {
 	bool ok = reprint_take(in, '[');
 
 	while (ok && !reprint_take(in, ']'))
-		ok = add_value(in, name, out) && (reprint_take(in, ',') || reprint_peek(in) == ']');
+		ok = add_value(in, name, attributes, out) &&
+		     (reprint_take(in, ',') || reprint_peek(in) == ']');
 	return ok;
 }
 
@@ -146,16 +157,18 @@ static bool add_scalar(struct reprint *in, struct strbuf *out)
 	return ok;
 }
 
-static bool add_value(struct reprint *in, struct span name, struct strbuf *out)
+static bool add_value(
+	struct reprint *in, struct span name, const char *attributes, struct strbuf *out)
 {
 	char first = reprint_peek(in);
 	size_t start;
 	bool ok;
 
 	if (first == '[')
-		return add_items(in, name, out);
+		return add_items(in, name, attributes, out);
 	strbuf_add_char(out, '<');
 	add_name(out, name);
+	strbuf_add_text(out, attributes);
 	strbuf_add_char(out, '>');
 	start = out->len;
 	ok = first == '{' ? add_members(in, out) : add_scalar(in, out);
@@ -171,43 +184,45 @@ static bool add_value(struct reprint *in, struct span name, struct strbuf *out)
 }
 
 /* The depth of what was stored is bounded, so the recursion is. */
-static void add_stored(
-	struct strbuf *out, const char *name, struct span stored, bool is_json, bool single)
+static void add_stored(struct strbuf *out, const char *name, const char *attributes,
+	struct span stored, bool is_json)
 {
 	struct strbuf printed = {0};
 	struct reprint in;
-	bool container = is_json && reprint_container(stored, 0, &printed);
 
-	/* A document has one root, an array would have many. */
-	if (container && (!single || printed.data[0] == '{')) {
+	if (is_json && reprint_container(stored, 0, &printed)) {
 		reprint_start(&in, strbuf_span(&printed));
-		add_value(&in, span_of(name), out);
+		add_value(&in, span_of(name), attributes, out);
 		reprint_clear(&in);
 	} else if (!stored.len) {
-		strbuf_printf(out, "<%s />", name);
+		strbuf_printf(out, "<%s%s />", name, attributes);
 	} else {
-		element(out, "", name, stored);
+		plain_element(out, name, attributes, stored);
 	}
 	strbuf_clear(&printed);
 }
 
+/* A document has one root; an array would have many, and stays a text. */
 void feed_print_data_xml(struct strbuf *out, const struct stored_record *event)
 {
-	add_stored(out, "data", event->data, event->is_json, true);
+	const char *brace = memchr(event->data.ptr, '{', event->data.len ? 1 : 0);
+
+	add_stored(out, "data", "", event->data, event->is_json && brace);
 }
 
-static void add_event_members(struct strbuf *out, const struct stored_record *event)
+static void add_event_members(
+	struct strbuf *out, const char *attributes, const struct stored_record *event)
 {
 	struct strbuf number = {0}, id = {0};
 
 	strbuf_add_int(&number, event->number);
 	event_id_add(&id, event->id);
-	element(out, "", "eventStreamId", event->stream);
-	element(out, "", "eventNumber", strbuf_span(&number));
-	element(out, "", "eventType", event->type);
-	element(out, "", "eventId", strbuf_span(&id));
-	add_stored(out, "data", event->data, event->is_json, false);
-	add_stored(out, "metadata", event->metadata, event->is_json, false);
+	plain_element(out, "eventStreamId", attributes, event->stream);
+	plain_element(out, "eventNumber", attributes, strbuf_span(&number));
+	plain_element(out, "eventType", attributes, event->type);
+	plain_element(out, "eventId", attributes, strbuf_span(&id));
+	add_stored(out, "data", attributes, event->data, event->is_json);
+	add_stored(out, "metadata", attributes, event->metadata, event->is_json);
 	strbuf_clear(&number);
 	strbuf_clear(&id);
 }
@@ -215,7 +230,7 @@ static void add_event_members(struct strbuf *out, const struct stored_record *ev
 void feed_print_event_xml(struct strbuf *out, const struct stored_record *event)
 {
 	strbuf_add_text(out, "<event>");
-	add_event_members(out, event);
+	add_event_members(out, "", event);
 	strbuf_add_text(out, "</event>");
 }
 
@@ -239,7 +254,8 @@ static void entry_elements(struct strbuf *out, const char *prefix, const char *b
 	link_element(out, prefix, strbuf_span(&uri), "alternate");
 	if (with_content && entry->has_event && !entry->has_link && entry->event.is_json) {
 		strbuf_printf(out, "<%scontent type=\"application/xml\">", prefix);
-		add_event_members(out, &entry->event);
+		/* Where Atom has no prefix, what is made of JSON steps out of its namespace. */
+		add_event_members(out, *prefix ? "" : " xmlns=\"\"", &entry->event);
 		strbuf_printf(out, "</%scontent>", prefix);
 	}
 	strbuf_clear(&title);

@@ -295,7 +295,7 @@ static void answer_page(struct call *call, const struct reading *reading,
 	const struct stored_page *page, bool forward)
 {
 	bool at_head = !forward && reading->from < 0;
-	bool full = forward ? page->last + 1 >= page->from + page->max_count
+	bool full = forward ? page->last - page->from + 1 >= page->max_count
 			    : page->last >= page->from && !at_head;
 	etag_text etag, feed_etag;
 	struct feed feed;

@@ -147,7 +147,7 @@ bool reprint_number(struct span literal, struct strbuf *out)
 	bool negative = literal.len && literal.ptr[0] == '-';
 	struct span digits = {literal.ptr + negative, literal.len - negative};
 
-	if (!digits.len)
+	if (!digits.len || digits.ptr[0] == '+' || digits.ptr[0] == '-')
 		return false;
 	if (digits.len > 2 && digits.ptr[0] == '0' && (digits.ptr[1] | 32) == 'x')
 		return add_other_base(

@@ -16,6 +16,12 @@ enum decision {
 	DECISION_GONE,
 };
 
+/* A tombstone's number has no successor; it is never asked for in earnest. */
+static int64_t next_number(const struct stream *stream)
+{
+	return stream->last == STREAM_DELETED ? STREAM_DELETED : stream->last + 1;
+}
+
 static bool is_soft_deleted(struct store *store, struct stream *stream)
 {
 	return store_meta(store, stream)->truncate_before == STREAM_DELETED;
@@ -180,7 +186,9 @@ static bool write_metadata(struct store *store, struct span stream, struct span 
 	make_id(store, event.id);
 	add_metastream_of(&name, stream);
 	metastream = store_stream(store, strbuf_span(&name));
-	ok = write_event(store, metastream, metastream->last + 1, &event);
+	/* Whoever has tombstoned a metastream by its own name has no metadata any more. */
+	ok = metastream->last == STREAM_DELETED ||
+	     write_event(store, metastream, metastream->last + 1, &event);
 	forget_metadata(store, metastream);
 	strbuf_clear(&name);
 	return ok;
@@ -223,7 +231,7 @@ static bool write_all(
 	struct span original = is_metastream(name) ? original_of(name) : name;
 	struct stream *revived = store_stream(store, original);
 	bool was_deleted = is_soft_deleted(store, revived);
-	int64_t alive_from = revived->last + 1;
+	int64_t alive_from = next_number(revived);
 	size_t i;
 
 	if (!store_begin(store))
@@ -252,7 +260,7 @@ void store_append(struct store *store, struct span stream_name, int64_t expected
 	struct stream *stream = store_stream(store, stream_name);
 	enum decision decision;
 
-	*answer = (struct append_answer){.status = APPEND_DONE, .first = stream->last + 1};
+	*answer = (struct append_answer){.status = APPEND_DONE, .first = next_number(stream)};
 	decision = decide(store, stream, expected, events, count, &answer->first);
 	if (decision == DECISION_WRITE)
 		write_all(store, stream, events, count);

@@ -85,8 +85,8 @@ bool store_add_links(struct store *store, struct span stream, int64_t number, in
 
 	if (number == 0) {
 		ok = add_link(store, "$streams", SPAN_NULL, position);
-		if (ok && category.ptr)
-			ok = add_link(store, "$category-", category, position);
+		if (ok && category_of(stream).ptr)
+			ok = add_link(store, "$category-", category_of(stream), position);
 	}
 	if (ok && category.ptr)
 		ok = add_link(store, "$ce-", category, position);
