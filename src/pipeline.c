@@ -218,10 +218,10 @@ static void turn(struct pipeline *pipeline)
 
 	take_signals(pipeline);
 	take_control(pipeline, now_ms);
-	group_turn(pipeline, now_ms);
-	go_on_with_group(pipeline);
 	/* Answers first: they free the slots that new work goes into. */
 	take_results(pipeline);
+	group_turn(pipeline, now_ms);
+	go_on_with_group(pipeline);
 	feeds_read(pipeline);
 	send_work(pipeline, now_ms);
 	if (outbox_error(pipeline->outbox))

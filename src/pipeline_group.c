@@ -13,7 +13,8 @@
 
 void group_read_again(struct pipeline *pipeline)
 {
-	if (pipeline->group_state == GROUP_READING || pipeline->group_state == GROUP_WRITING)
+	/* Whatever is going on ends in another decision; only a finished one is repeated. */
+	if (pipeline->group_state != GROUP_READY)
 		return;
 	pipeline->group_state = GROUP_UNREAD;
 	pipeline->group_due_ms = 0;
@@ -31,13 +32,6 @@ static void from_the_head(struct pipeline *pipeline)
 	group_clear(&pipeline->group);
 	pipeline->group_from = pipeline->group_revision = -1;
 	read_page(pipeline);
-}
-
-void group_turn(struct pipeline *pipeline, int64_t now_ms)
-{
-	if (pipeline->group_state == GROUP_UNREAD && now_ms >= pipeline->group_due_ms &&
-		eventstore_free_slots(pipeline->store) > 0)
-		from_the_head(pipeline);
 }
 
 static void later(struct pipeline *pipeline, const struct eventstore_result *result, int64_t now_ms)
@@ -144,12 +138,8 @@ static void page_read(struct pipeline *pipeline, const struct eventstore_result 
 		group_note(&pipeline->group, &result->events[i]);
 		lowest = result->events[i].number;
 	}
-	if (result->at_start || lowest <= 0) {
-		decide(pipeline);
-		return;
-	}
 	pipeline->group_from = lowest - 1;
-	read_page(pipeline);
+	pipeline->group_state = result->at_start || lowest <= 0 ? GROUP_READ : GROUP_PAGING;
 }
 
 static void write_ended(
@@ -161,7 +151,8 @@ static void write_ended(
 		if (result->append == APPEND_WRITTEN)
 			log_line(LOG_INFO, "group remembers", "stream", pipeline->group_name.data,
 				"what", pipeline->group_writing, NULL);
-		from_the_head(pipeline);
+		pipeline->group_state = GROUP_UNREAD;
+		pipeline->group_due_ms = 0;
 	} else {
 		later(pipeline, result, now_ms);
 	}
@@ -176,7 +167,30 @@ void group_result(struct pipeline *pipeline, const struct eventstore_result *res
 	else if (result->read == READ_PAGE)
 		page_read(pipeline, result);
 	else if (result->read == READ_NO_STREAM)
-		decide(pipeline);
+		pipeline->group_state = GROUP_READ;
 	else
 		later(pipeline, result, now_ms);
+}
+
+/* Requests are started here only, where a slot is free; an answer just moves the state. */
+void group_turn(struct pipeline *pipeline, int64_t now_ms)
+{
+	if (pipeline->stop != STOP_NONE || eventstore_free_slots(pipeline->store) == 0)
+		return;
+	switch (pipeline->group_state) {
+	case GROUP_UNREAD:
+		if (now_ms >= pipeline->group_due_ms)
+			from_the_head(pipeline);
+		break;
+	case GROUP_PAGING:
+		read_page(pipeline);
+		break;
+	case GROUP_READ:
+		decide(pipeline);
+		break;
+	case GROUP_READING:
+	case GROUP_WRITING:
+	case GROUP_READY:
+		break;
+	}
 }

@@ -36,8 +36,10 @@ struct partition_feed {
 TAILQ_HEAD(feed_list, partition_feed);
 
 enum group_state {
-	GROUP_UNREAD,  /* to be read at group_due_ms */
+	GROUP_UNREAD,  /* to be read from its head on, at group_due_ms */
+	GROUP_PAGING,  /* the next page is to be asked for */
 	GROUP_READING, /* a page of it is asked for */
+	GROUP_READ,    /* to be decided what has to be written */
 	GROUP_WRITING, /* an event of ours is on its way */
 	GROUP_READY,
 };
