@@ -409,14 +409,15 @@ static bool set_up(struct store *store, struct error *error)
 	return execute(store, text, error) && execute(store, "COMMIT", error);
 }
 
-/* An empty file is made ours; anybody else's is left alone. */
-static bool check_owner(struct store *store, bool all, struct error *error)
+/* Nothing is written before this has said yes: a file of somebody else is left as it is. */
+static bool check_owner(struct store *store, bool *is_new, struct error *error)
 {
 	int64_t owner = one_number(store, "PRAGMA application_id");
 	int64_t version = one_number(store, "PRAGMA user_version");
 
-	if (!owner && !one_number(store, "SELECT count(*) FROM sqlite_schema"))
-		return set_up(store, error);
+	*is_new = !owner && !one_number(store, "SELECT count(*) FROM sqlite_schema");
+	if (*is_new)
+		return true;
 	if (owner != APPLICATION_ID)
 		error_set(error, ERROR_INPUT,
 			"is a database of some other program; name a file that does not exist "
@@ -425,20 +426,19 @@ static bool check_owner(struct store *store, bool all, struct error *error)
 		error_set(error, ERROR_INPUT,
 			"has format %lld, this program reads format %d; start with a new file",
 			(long long)version, FORMAT_VERSION);
-	return error->kind == ERROR_NONE && check_file(store, all, error);
+	return error->kind == ERROR_NONE;
 }
 
-static bool open_file(struct store *store, const struct store_options *options, struct error *error)
+/* Exclusive: the second process on a file is refused, and no shared memory is needed. */
+static bool lock_file(struct store *store, const char *file, struct error *error)
 {
-	int result = sqlite3_open_v2(options->file, &store->db,
+	int result = sqlite3_open_v2(file, &store->db,
 		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
 
-	/* Exclusive: the second process on a file is refused, and no shared memory is needed. */
 	if (result == SQLITE_OK)
 		result = sqlite3_exec(store->db,
-			"PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; "
-			"BEGIN IMMEDIATE; COMMIT",
-			NULL, NULL, NULL);
+			"PRAGMA locking_mode = EXCLUSIVE; SELECT count(*) FROM sqlite_schema", NULL,
+			NULL, NULL);
 	if (result == SQLITE_BUSY || result == SQLITE_LOCKED)
 		error_set(error, ERROR_INPUT, "is in use by another process");
 	else if (result == SQLITE_NOTADB)
@@ -446,7 +446,16 @@ static bool open_file(struct store *store, const struct store_options *options, 
 			error, ERROR_INPUT, "is no database; name a file that does not exist yet");
 	else if (result != SQLITE_OK)
 		error_set(error, ERROR_INPUT, "cannot be opened: %s", sqlite3_errmsg(store->db));
-	return result == SQLITE_OK && check_owner(store, options->check_all, error) &&
+	return result == SQLITE_OK;
+}
+
+static bool open_file(struct store *store, const struct store_options *options, struct error *error)
+{
+	bool is_new;
+
+	return lock_file(store, options->file, error) && check_owner(store, &is_new, error) &&
+	       execute(store, "PRAGMA journal_mode = WAL", error) &&
+	       (is_new ? set_up(store, error) : check_file(store, options->check_all, error)) &&
 	       execute(store,
 		       options->no_fsync ? "PRAGMA synchronous = NORMAL"
 					 : "PRAGMA synchronous = FULL",
