@@ -3,15 +3,56 @@
 
 #include <string.h>
 
-static const char *const known_fields[] = {"op", "ts_ms", "ts_us", "ts_ns", "db", "schema", "table",
-	"collection", "name", "connector", "version", "snapshot", "lsn", "txId", "gtid", "file",
-	"pos", "row", "sequence"};
+/* What an added field says, where it matters. The order of the last four is that in which a txid
+ * is looked for. */
+enum added {
+	ADDED_NOT, /* a column */
+	ADDED_OTHER,
+	ADDED_OP,
+	ADDED_DELETED,
+	ADDED_TS_MS,
+	ADDED_SOURCE_TX_ID,
+	ADDED_TX_ID,
+	ADDED_SOURCE_GTID,
+	ADDED_GTID,
+	ADDED_COUNT,
+};
 
-struct span change_topic_table(const struct record *record)
+static enum added known_field(struct span name)
 {
-	const char *dot = strrchr(record->topic, '.');
+	static const struct {
+		const char *name;
+		enum added added;
+	} fields[] = {
+		{"op", ADDED_OP},
+		{"ts_ms", ADDED_OTHER},
+		{"ts_us", ADDED_OTHER},
+		{"ts_ns", ADDED_OTHER},
+		{"db", ADDED_OTHER},
+		{"schema", ADDED_OTHER},
+		{"table", ADDED_OTHER},
+		{"collection", ADDED_OTHER},
+		{"name", ADDED_OTHER},
+		{"connector", ADDED_OTHER},
+		{"version", ADDED_OTHER},
+		{"snapshot", ADDED_OTHER},
+		{"lsn", ADDED_OTHER},
+		{"txId", ADDED_TX_ID},
+		{"gtid", ADDED_GTID},
+		{"file", ADDED_OTHER},
+		{"pos", ADDED_OTHER},
+		{"row", ADDED_OTHER},
+		{"sequence", ADDED_OTHER},
+		{"source_ts_ms", ADDED_TS_MS},
+		{"source_txId", ADDED_SOURCE_TX_ID},
+		{"source_gtid", ADDED_SOURCE_GTID},
+	};
+	size_t i;
 
-	return span_of(dot ? dot + 1 : record->topic);
+	for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		if (span_is(name, fields[i].name))
+			return fields[i].added;
+	return ADDED_NOT;
 }
 
 static bool starts_with(struct span text, const char *start)
@@ -21,22 +62,26 @@ static bool starts_with(struct span text, const char *start)
 	return text.len >= len && memcmp(text.ptr, start, len) == 0;
 }
 
-static bool is_added(const struct change_rules *rules, struct span name)
+static enum added added_by_name(const struct change_rules *rules, struct span name)
 {
-	size_t prefix = strlen(rules->flattened_prefix), i;
+	size_t prefix = strlen(rules->flattened_prefix);
+	enum added added = ADDED_NOT;
 
-	if (span_is(name, "__deleted") || pattern_list_match(rules->flattened_fields, name) >= 0)
-		return true;
-	if (!starts_with(name, rules->flattened_prefix))
-		return false;
-	name = (struct span){name.ptr + prefix, name.len - prefix};
-	if (starts_with(name, "source_") || starts_with(name, "source.") ||
-		starts_with(name, "transaction_"))
-		return true;
-	for (i = 0; i < sizeof(known_fields) / sizeof(known_fields[0]); i++)
-		if (span_is(name, known_fields[i]))
-			return true;
-	return false;
+	if (span_is(name, "__deleted"))
+		return ADDED_DELETED;
+	if (starts_with(name, rules->flattened_prefix)) {
+		struct span rest = {name.ptr + prefix, name.len - prefix};
+
+		added = known_field(rest);
+		if (added == ADDED_NOT &&
+			(starts_with(rest, "source_") || starts_with(rest, "source.") ||
+				starts_with(rest, "transaction_")))
+			added = ADDED_OTHER;
+	}
+	if (added == ADDED_NOT && !pattern_list_empty(rules->flattened_fields) &&
+		pattern_list_match(rules->flattened_fields, name) >= 0)
+		added = ADDED_OTHER;
+	return added;
 }
 
 static void note_added(struct change *change, uint32_t name)
@@ -49,95 +94,115 @@ static void note_added(struct change *change, uint32_t name)
 	change->added_fields[change->added_count++] = name;
 }
 
-static void find_added(struct change *change, const struct change_rules *rules)
+/* Notes the added fields of the row; texts by what they say. */
+static bool read_fields(struct change *change, const struct change_rules *rules,
+	struct span texts[ADDED_COUNT], struct error *error)
 {
 	const struct js_doc *doc = &change->value_doc;
 	uint32_t name;
 
 	for (name = js_first(doc, change->payload); name != JS_NONE;
-		name = js_next(doc, change->payload, name))
-		if (is_added(rules, change_text_of(change, doc, name)))
-			note_added(change, name);
+		name = js_next(doc, change->payload, name)) {
+		enum added added = added_by_name(rules, change_text_of(change, doc, name));
+
+		if (added == ADDED_NOT)
+			continue;
+		note_added(change, name);
+		if (added != ADDED_OTHER && !texts[added].ptr &&
+			!change_take(change, name + 1, TAKE_STRING | TAKE_NUMBER | TAKE_BOOLEAN,
+				&texts[added], error))
+			return false;
+	}
+	return true;
 }
 
-/* A header's value as text: bare, or as its converter wrote it. */
-static struct span header_text(struct change *change, const char *name)
+/* Headers of the same names count where the row says nothing; of several the last one, as in
+ * Kafka's own interface. */
+static void read_headers(
+	struct change *change, const struct change_rules *rules, struct span texts[ADDED_COUNT])
 {
-	struct span value = change_header(change, name);
-	struct error ignored = {0};
-	uint32_t schema, node;
+	const struct record *record = change->record;
+	size_t i;
 
-	if (!value.ptr || !js_parse(&change->header_doc, value, JS_MAX_DEPTH, &ignored))
-		return value;
-	node = change_unwrap(&change->header_doc, 0, &schema);
-	return change_text_of(change, &change->header_doc, node);
+	for (i = record->header_count; i > 0; i--) {
+		const struct header *header = &record->headers[i - 1];
+		enum added added = added_by_name(rules, header->name);
+
+		if (added > ADDED_OTHER && !texts[added].ptr)
+			texts[added] = change_header_text(change, header->value);
+	}
 }
 
-/* "<prefix><name>" among the added fields, else among the record's headers. */
-static struct span added_text(
-	struct change *change, const struct change_rules *rules, const char *name)
+/* The row has no source: its table is the topic's last part. */
+static bool read_context(
+	struct change *change, const struct span texts[ADDED_COUNT], struct error *error)
 {
-	const struct js_doc *doc = &change->value_doc;
-	char text[128];
-	size_t i, len = strlen(rules->flattened_prefix) + strlen(name);
+	const char *dot = strrchr(change->record->topic, '.');
+	int i;
 
-	if (len >= sizeof(text))
-		return SPAN_NULL;
-	memcpy(text, rules->flattened_prefix, len - strlen(name));
-	memcpy(text + len - strlen(name), name, strlen(name) + 1);
-	for (i = 0; i < change->added_count; i++)
-		if (js_string_is(doc, change->added_fields[i], text))
-			return change_text_of(change, doc, change->added_fields[i] + 1);
-	return header_text(change, text);
+	change->form = CHANGE_FLATTENED;
+	change->table = span_of(dot ? dot + 1 : change->record->topic);
+	if (change->table.len == 0) {
+		error_set(error, ERROR_REFUSED,
+			"the topic's name ends with a dot, so its last part names no table");
+		return false;
+	}
+	change->ts_ms = texts[ADDED_TS_MS];
+	for (i = ADDED_SOURCE_TX_ID; i <= ADDED_GTID && !change->txid.ptr; i++)
+		change->txid = texts[i];
+	change_read_moves(change);
+	return change_check_ms(change->ts_ms, "the added field source_ts_ms", error);
 }
 
-static struct span deleted_text(struct change *change)
+/* The op field; else __deleted; else "this is the row now". */
+static struct span choose_op(const struct span texts[ADDED_COUNT])
 {
-	const struct js_doc *doc = &change->value_doc;
-	uint32_t node = js_member(doc, change->payload, "__deleted");
-
-	return node != JS_NONE ? change_text_of(change, doc, node)
-			       : header_text(change, "__deleted");
+	if (texts[ADDED_OP].ptr)
+		return texts[ADDED_OP];
+	return span_of(span_is(texts[ADDED_DELETED], "true") ? "d" : "u");
 }
 
-static bool choose_op(struct change *change, const struct change_rules *rules, struct error *error)
+static bool take_op(struct change *change, struct span op, struct error *error)
 {
-	change->op = added_text(change, rules, "op");
-	if (!change->op.ptr)
-		change->op = span_of(span_is(deleted_text(change), "true") ? "d" : "u");
-	if (change->op.len == 1 && strchr("cudr", change->op.ptr[0]) && change->op.ptr[0])
+	if (op.len == 1 && memchr("cudri", op.ptr[0], sizeof("cudri") - 1)) {
+		change->kind = CHANGE_ROW;
+		change->op = op;
 		return true;
-	error_set(error, ERROR_REFUSED, "the added field %sop says '%.*s', which is no op of a row",
-		rules->flattened_prefix, SPAN_ARG(change->op));
+	}
+	error_set(error, ERROR_REFUSED, "the added op '%.*s' is none of a row's: c, u, d, r",
+		op.len < 40 ? (int)op.len : 40, op.ptr);
 	return false;
 }
 
 bool change_read_flattened(
 	struct change *change, const struct change_rules *rules, struct error *error)
 {
-	static const char *const txid_fields[] = {"source_txId", "txId", "source_gtid", "gtid"};
-	size_t i;
+	struct span texts[ADDED_COUNT] = {{0}};
 
-	change->form = CHANGE_FLATTENED;
-	change->kind = CHANGE_ROW;
 	if (js_type_of(&change->value_doc, change->payload) != JS_OBJECT) {
 		error_set(error, ERROR_REFUSED,
-			"the topic is declared flattened, but the value is no row (no JSON "
-			"object)");
+			"the topic is declared flattened (source.flattened_topics), but the value "
+			"is no row: no JSON object");
 		return false;
 	}
-	change->table = change_topic_table(change->record);
-	find_added(change, rules);
-	if (!choose_op(change, rules, error))
+	if (!read_fields(change, rules, texts, error))
+		return false;
+	read_headers(change, rules, texts);
+	if (!take_op(change, choose_op(texts), error) || !read_context(change, texts, error))
 		return false;
 	if (span_is(change->op, "d"))
 		change->before = change->payload;
 	else
 		change->after = change->payload;
-	change->ts_ms = added_text(change, rules, "source_ts_ms");
-	for (i = 0; i < sizeof(txid_fields) / sizeof(txid_fields[0]) && !change->txid.ptr; i++)
-		change->txid = added_text(change, rules, txid_fields[i]);
-	change->moved_to = change_header_json(change, change_header(change, "__debezium.newkey"));
-	change->moved_from = change_header_json(change, change_header(change, "__debezium.oldkey"));
 	return true;
+}
+
+bool change_read_flattened_tombstone(
+	struct change *change, const struct change_rules *rules, struct error *error)
+{
+	struct span texts[ADDED_COUNT] = {{0}};
+
+	change->op = span_of("d");
+	read_headers(change, rules, texts);
+	return read_context(change, texts, error);
 }
