@@ -103,6 +103,7 @@ void outbox_stop(struct outbox *outbox);
 
 struct outbox_stats {
 	size_t events, bytes; /* held, queued or in flight */
+	size_t halted;	      /* events behind a refused one: not sent any more */
 	size_t frozen;	      /* events of frozen batches: sent at least once, not settled */
 	size_t in_flight;     /* requests */
 	size_t streams, streams_in_trouble;

@@ -507,6 +507,18 @@ static void count_trouble(
 	}
 }
 
+static size_t count_halted(const struct outbox *outbox)
+{
+	const struct stream *stream;
+	const struct event *event;
+	size_t count = 0;
+
+	TAILQ_FOREACH (stream, &outbox->lists[STREAM_HALTED], entry)
+		TAILQ_FOREACH (event, &stream->queue, entry)
+			count++;
+	return count;
+}
+
 size_t outbox_bytes(const struct outbox *outbox)
 {
 	return outbox->bytes;
@@ -517,6 +529,7 @@ void outbox_stats(const struct outbox *outbox, struct outbox_stats *stats)
 	*stats = outbox->counts;
 	stats->events = outbox->events;
 	stats->bytes = outbox->bytes;
+	stats->halted = count_halted(outbox);
 	stats->frozen = outbox->frozen;
 	stats->in_flight = outbox->in_flight;
 	stats->streams = outbox->streams.count;

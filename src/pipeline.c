@@ -40,13 +40,15 @@ void pipeline_stop(struct pipeline *pipeline, enum stop_reason reason, int exit_
 
 void pipeline_fail(struct pipeline *pipeline, int exit_code, const struct error *error)
 {
-	if (pipeline->stop == STOP_ERROR)
+	enum stop_reason reason = error->kind == ERROR_REFUSED ? STOP_REFUSAL : STOP_ERROR;
+
+	if (pipeline->stop >= reason)
 		return;
 	/* An error seen while draining still decides how it ends. */
 	pipeline->stop = STOP_NONE;
 	pipeline->error = *error;
 	log_line(LOG_ERROR, "stopping", "error", error->text, NULL);
-	pipeline_stop(pipeline, STOP_ERROR, exit_code);
+	pipeline_stop(pipeline, reason, exit_code);
 }
 
 static int open_signals(void)
@@ -241,7 +243,7 @@ static bool drained(struct pipeline *pipeline)
 	outbox_stats(pipeline->outbox, &stats);
 	if (pipeline->hurry)
 		return true;
-	if (pipeline->stop == STOP_ERROR ? stats.frozen == 0 : stats.events == 0)
+	if (stats.events == stats.halted || (pipeline->stop == STOP_ERROR && stats.frozen == 0))
 		return true;
 	if (now_ms < pipeline->stop_deadline_ms && !stats.outage)
 		return false;

@@ -46,9 +46,10 @@ enum group_state {
 
 enum stop_reason {
 	STOP_NONE,
-	STOP_END,    /* --until-end reached */
-	STOP_SIGNAL, /* SIGTERM, SIGINT */
-	STOP_ERROR,  /* error says why; exit_code */
+	STOP_END,     /* --until-end reached */
+	STOP_SIGNAL,  /* SIGTERM, SIGINT */
+	STOP_REFUSAL, /* a record was refused: what was read before it is still sent */
+	STOP_ERROR,   /* error says why; exit_code */
 };
 
 struct counts {
