@@ -200,6 +200,16 @@ class Store(Program):
         finally:
             connection.close()
 
+    def fault_hits(self):
+        """How many requests the faults met."""
+        status, _, body = self.request("GET", "/devstore/faults")
+        assert status == 200, body
+        return sum(fault["hits"] for fault in json.loads(body))
+
+    def heal(self):
+        """Takes all faults away."""
+        assert self.request("DELETE", "/devstore/faults")[0] == 200
+
     def _pages(self, path):
         """Entries of a feed, oldest first, page after page forward."""
         while path:
@@ -335,13 +345,13 @@ class Workbench:
         self._files += 1
         return write_capture(self.directory / f"capture-{self._files}.jsonl", records)
 
-    def config(self, kafka, store, topics, **sections):
+    def config(self, kafka, store, topics, /, **sections):
         """A rowstream.yaml; sections add or replace options: pipeline={"dedupe": "source"}."""
         bootstrap = kafka if isinstance(kafka, str) else kafka.bootstrap
         url = store if isinstance(store, str) else store.url
         whole = {
             "kafka": {"bootstrap.servers": bootstrap, "group.id": "bridge",
-                      "session.timeout.ms": 6000, "heartbeat.interval.ms": 500,
+                      "session.timeout.ms": 4000, "heartbeat.interval.ms": 500,
                       "auto.commit.interval.ms": 200},
             "source": {"topics": topics},
             "eventstore": {"url": url},
