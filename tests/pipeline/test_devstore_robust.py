@@ -11,7 +11,7 @@ import pytest
 
 import harness
 from devstore_client import (ATOM, EVENTS, Appender, Raw, append, append_text, event, event_id,
-                             numbers, page, request_text, set_metadata)
+                             page, set_metadata)
 
 FAULTS = {"Content-Type": "application/x-faults"}
 
