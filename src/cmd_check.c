@@ -90,14 +90,13 @@ __attribute__((format(printf, 4, 5))) static void fail(
 		check->code = code;
 }
 
-static void fail_of_error(
-	struct check *check, const char *subject, const struct error *error, const char *advice)
+static void fail_of_error(struct check *check, const char *subject, const struct error *error)
 {
 	int code = error->kind == ERROR_INPUT	? EXIT_USAGE
 		   : error->kind == ERROR_RETRY ? EXIT_UNREACHABLE
 						: EXIT_REFUSED;
 
-	fail(check, code, subject, "%s%s", error->text, advice);
+	fail(check, code, subject, "%s", error->text);
 }
 
 /* --- what needs no network --- */
@@ -116,13 +115,13 @@ static void check_mapping(struct check *check)
 	struct error error = {0};
 	struct mapping *mapping = wire_mapping(check->config, &error);
 
-	if (mapping)
-		check->mapping = mapping_describe(mapping);
-	if (mapping)
-		ok(check, "mapping", "streams '%s', event types '%s'",
-			check->config->mapping.stream, check->config->mapping.event_types);
-	else
-		fail_of_error(check, "mapping", &error, "");
+	if (!mapping) {
+		fail_of_error(check, "mapping", &error);
+		return;
+	}
+	ok(check, "mapping", "streams '%s', event types '%s'", check->config->mapping.stream,
+		check->config->mapping.event_types);
+	check->mapping = mapping_describe(mapping);
 	mapping_free(mapping);
 }
 
@@ -166,9 +165,7 @@ static void check_topics(
 	if (!kafka_list_topics(
 		    observer, (int)options.timeout_s * 1000, found_topic, topics, &error)) {
 		error_context(&error, "%s", servers ? servers : "no bootstrap.servers");
-		fail_of_error(check, "kafka", &error,
-			"; is the broker up, are kafka.bootstrap.servers and the credentials "
-			"right?");
+		fail_of_error(check, "kafka", &error);
 		return;
 	}
 	ok(check, "kafka", "%s answers", servers ? servers : "the broker");
@@ -190,8 +187,7 @@ static void check_group(struct check *check, struct kafka_observer *observer, co
 	if (kafka_check_group(observer, topic, (int)options.timeout_s * 1000, &error))
 		ok(check, "group", "'%s' may read its committed offsets", group ? group : "");
 	else
-		fail_of_error(check, "group", &error,
-			"; the user needs the right to read the group kafka.group.id");
+		fail_of_error(check, "group", &error);
 }
 
 static void check_kafka(struct check *check)
@@ -203,7 +199,7 @@ static void check_kafka(struct check *check)
 	if (observer)
 		check_topics(check, observer, &topics);
 	else
-		fail_of_error(check, "kafka", &error, "");
+		fail_of_error(check, "kafka", &error);
 	if (topics.first)
 		check_group(check, observer, topics.first);
 	kafka_observer_free(observer);
@@ -244,8 +240,9 @@ static bool check_store(struct check *check, struct eventstore *store)
 			fail(check, EXIT_UNREACHABLE, "eventstore", "%s/info: HTTP 401: %s",
 				eventstore_address(store), denied);
 		else
-			fail_of_error(check, "eventstore", &error,
-				"; is it up, are address and tls in eventstore.url right?");
+			fail(check, EXIT_UNREACHABLE, "eventstore",
+				"%s; is it up, are address and tls in eventstore.url right?",
+				error.text);
 		return false;
 	}
 	ok(check, "eventstore", "%s: version %s, %s", eventstore_address(store), info.version,
@@ -450,7 +447,7 @@ static void check_eventstore(struct check *check)
 	const char *group = config_property(check->config, "group.id");
 
 	if (!store) {
-		fail_of_error(check, "eventstore", &error, "");
+		fail_of_error(check, "eventstore", &error);
 		return;
 	}
 	group_stream(group ? group : "", &check->group_stream);
