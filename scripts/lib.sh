@@ -88,7 +88,7 @@ need_clang() {
 
 # --- builds ---
 
-# build_tree NAME [configure arguments]: everything, out of the tree, in build/NAME. Configures
+# build_tree NAME [configure arguments]: everything (or BUILD_TARGET), out of the tree, in build/NAME. Configures
 # again only when the arguments change; make sees to the rest.
 build_tree() {
 	local dir=$BUILDS/$1 wanted
@@ -107,5 +107,5 @@ build_tree() {
 		(cd "$dir" && "$ROOT/configure" "$@")
 		printf '%s\n' "$wanted" >"$dir/configured-with"
 	fi
-	make -C "$dir" -j "$JOBS" --no-print-directory all
+	make -C "$dir" -j "$JOBS" --no-print-directory "${BUILD_TARGET:-all}"
 }
