@@ -261,7 +261,7 @@ static void run_loop(struct pipeline *pipeline)
 	for (;;) {
 		turn(pipeline);
 		if (pipeline->stop == STOP_NONE && pipeline->options->until_end &&
-			pipeline->kafka && feeds_at_end(pipeline))
+			pipeline->kafka && feeds_at_end(pipeline, clock_ms()))
 			pipeline_stop(pipeline, STOP_END, 0);
 		if (pipeline->stop != STOP_NONE && drained(pipeline))
 			return;
