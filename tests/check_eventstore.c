@@ -57,8 +57,8 @@ START_TEST(wrong_connection_strings_say_why_without_secrets)
 		{"esdb+discover://u:s3cret@cluster", "discovery"},
 		{"esdb://u:s3cret@a,b,c", "several hosts"},
 		{"esdb://u:s3cret@", "no host"},
-		{"esdb://u:s3cret@h:port", "'port'"},
-		{"esdb://u:s3cret@h:70000", "70000"},
+		{"esdb://u:s3cret@h:port", "the port is no number"},
+		{"esdb://u:s3cret@h:70000", "from 1 to 65535"},
 		{"esdb://u:s3cret@h/path", "path"},
 		{"esdb://u:s3cret@h?tls=maybe", "true or false"},
 		{"esdb://u:s3cret@h?tsl=false", "did you mean 'tls'"},
@@ -86,7 +86,7 @@ static struct es_answer answer_of(int status, const char *const *headers)
 	struct es_answer answer = {.status = status, .current_version = ES_NO_VERSION};
 
 	for (; headers && *headers; headers++)
-		es_answer_header(&answer, span_of(*headers));
+		es_answer_line(&answer, span_of(*headers));
 	return answer;
 }
 
@@ -133,6 +133,7 @@ START_TEST(answers_to_appends)
 		ck_assert_msg(es_answer_append(&answer, &first) == cases[i].outcome, "case %zu", i);
 		ck_assert_int_eq(answer.current_version, cases[i].version);
 		ck_assert_int_eq(first, cases[i].outcome == APPEND_WRITTEN ? 41 : -1);
+		es_answer_clear(&answer);
 	}
 }
 END_TEST
@@ -232,7 +233,7 @@ START_TEST(texts_for_a_person_stay_one_line)
 
 	snprintf(answer.reason, sizeof(answer.reason), "Bad Request");
 	answer.body = span_of("Write request\r\nbody \x1b[31m invalid, and then goes on for long");
-	es_answer_text(&answer, text, sizeof(text));
+	es_answer_text(&answer, "", text, sizeof(text));
 	ck_assert_uint_eq(strlen(text), sizeof(text) - 1);
 	ck_assert_ptr_nonnull(strstr(text, "HTTP 400 Bad Request: Write request  body"));
 	ck_assert_ptr_null(strchr(text, '\x1b'));
