@@ -12,7 +12,7 @@ BUILD_PACKAGES="autoconf automake gcc libc6-dev libcurl4-openssl-dev libjansson-
 # shellcheck disable=SC2034
 TEST_PACKAGES="check kcat openssl python3 python3-pytest python3-pytest-xdist"
 # shellcheck disable=SC2034
-ALL_PACKAGES="clang clang-format mandoc python3-pyflakes shellcheck spin valgrind xz-utils"
+ALL_PACKAGES="chromium chromium-driver clang clang-format mandoc python3-pyflakes python3-selenium shellcheck spin valgrind xz-utils"
 
 # Debian's interpreter sees Debian's pytest; another python3 earlier in PATH may not.
 PYTHON=${PYTHON:-/usr/bin/python3}

@@ -6,8 +6,7 @@ shopt -s nullglob
 cd "$ROOT"
 
 WORK_PARTS="build unit programs"
-CHAOS_ROUNDS=9
-MORE_PARTS="clang sanitizers valgrind distcheck format shellcheck python docs man fuzz model chaos"
+MORE_PARTS="clang sanitizers valgrind distcheck format shellcheck python docs man fuzz model"
 LOGS=$BUILDS/logs
 TREE=gcc # the build that `programs` tests
 
@@ -193,24 +192,18 @@ part_model() {
 	count 1 0
 }
 
-# A fixed seed; what never hit fails it, see scripts/chaos.sh.
-part_chaos() {
-	ROWSTREAM_BUILD=$BUILDS/gcc scripts/chaos.sh --rounds "$CHAOS_ROUNDS" --seed 11
-	count "$CHAOS_ROUNDS" 0
-}
-
 # --- running them ---
 
 needs() {
 	case $1 in
-	unit | programs | valgrind | distcheck | model | chaos) echo build ;;
+	unit | programs | valgrind | distcheck | model) echo build ;;
 	esac
 }
 
 packages_for() {
 	case $1 in
 	build) echo "$BUILD_PACKAGES check" ;;
-	unit | programs | sanitizers | chaos) echo "$BUILD_PACKAGES $TEST_PACKAGES" ;;
+	unit | programs | sanitizers) echo "$BUILD_PACKAGES $TEST_PACKAGES" ;;
 	*) echo "$BUILD_PACKAGES $TEST_PACKAGES $ALL_PACKAGES" ;;
 	esac
 }
@@ -271,7 +264,10 @@ main() {
 	local wanted=$WORK_PARTS only='' part parts
 	while [ $# -gt 0 ]; do
 		case $1 in
-		--all) wanted="$WORK_PARTS $MORE_PARTS" ;;
+		--all)
+			wanted="$WORK_PARTS $MORE_PARTS"
+			export ROWSTREAM_BROWSER=required
+			;;
 		--only)
 			[ $# -gt 1 ] || die "--only needs a part: $WORK_PARTS $MORE_PARTS"
 			declare -F "part_$2" >/dev/null || die "no part '$2'; parts: $WORK_PARTS $MORE_PARTS"

@@ -366,11 +366,11 @@ END_TEST
 
 /* --- Files --- */
 
-static char directory[] = "/tmp/check_devstore.XXXXXX";
-static char file[64];
+static char directory[32], file[64];
 
 static void make_directory(void)
 {
+	snprintf(directory, sizeof(directory), "/tmp/check_devstore.XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(directory));
 	snprintf(file, sizeof(file), "%s/store.db", directory);
 }

@@ -67,6 +67,11 @@ static const struct route routes[] = {
 	{"devstore/faults", "GET", 0, 0, handle_faults, false},
 	{"devstore/faults", "POST", 0, 0, handle_faults, false},
 	{"devstore/faults", "DELETE", 0, 0, handle_faults, false},
+	{"devstore/overview", "GET", 0, 0, handle_overview, false},
+	{"devstore/streams", "GET", 0, 0, handle_stream_names, false},
+	{"web", "GET", 0, 0, handle_web, false},
+	{"web/index.html", "GET", 0, 0, handle_web, false},
+	{"", "GET", 0, 0, handle_root, false},
 	{"projections/*", NULL, 0, 0, handle_projections, false},
 	{"projection/*", NULL, 0, 0, handle_projections, false},
 };

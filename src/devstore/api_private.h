@@ -99,5 +99,9 @@ void handle_stats(struct call *call);
 void handle_scavenge(struct call *call);
 void handle_projections(struct call *call);
 void handle_faults(struct call *call);
+void handle_overview(struct call *call);
+void handle_root(struct call *call);
+void handle_stream_names(struct call *call);
+void handle_web(struct call *call);
 
 #endif

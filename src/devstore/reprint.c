@@ -18,7 +18,9 @@ struct reprint_member {
 
 void reprint_start(struct reprint *in, struct span text)
 {
-	*in = (struct reprint){.at = text.ptr, .end = text.ptr + text.len};
+	const char *start = text.ptr ? text.ptr : "";
+
+	*in = (struct reprint){.at = start, .end = start + text.len};
 }
 
 void reprint_clear(struct reprint *in)

@@ -12,9 +12,8 @@
 #define APPLICATION_ID 0x5273746d
 #define FORMAT_VERSION 1
 #define MAX_CACHED_STREAMS 250000
-/* How long a start may look for damage unless asked to look everywhere. */
-#define CHECK_MS 3000
-#define CHECK_STEPS 10000
+/* Larger files are searched for damage only when that is asked for: about a second. */
+#define MAX_CHECKED_BYTES ((int64_t)512 << 20)
 
 static const char schema[] =
 	"CREATE TABLE events (\n"
@@ -69,6 +68,9 @@ static const char *const sql[SQL_STATEMENTS] = {
 	[SQL_CREATED] = "SELECT created FROM events WHERE stream = ? AND number = ?",
 	[SQL_LINK_CREATED] =
 		"SELECT events.created " LINKED "WHERE links.stream = ? AND links.number = ?",
+	[SQL_NEXT_STREAM] = "SELECT stream FROM events WHERE stream > ? ORDER BY stream LIMIT 1",
+	[SQL_NEXT_LINK_STREAM] =
+		"SELECT stream FROM links WHERE stream > ? ORDER BY stream LIMIT 1",
 };
 
 /* --- Statements --- */
@@ -326,6 +328,24 @@ bool store_is_computed(struct span stream)
 	return span_is(stream, "$streams");
 }
 
+bool store_next_name(struct store *store, bool computed, struct span after, struct strbuf *name)
+{
+	sqlite3_stmt *statement =
+		store_statement(store, computed ? SQL_NEXT_LINK_STREAM : SQL_NEXT_STREAM);
+	bool found;
+
+	store_bind(statement, 1, after);
+	found = store_row(store, statement);
+	if (found) {
+		/* after may be this very buffer. */
+		strbuf_reset(name);
+		strbuf_add(name, sqlite3_column_blob(statement, 0),
+			(size_t)sqlite3_column_bytes(statement, 0));
+	}
+	store_done(statement);
+	return found;
+}
+
 static int64_t one_number(struct store *store, const char *query)
 {
 	sqlite3_stmt *statement = NULL;
@@ -338,6 +358,11 @@ static int64_t one_number(struct store *store, const char *query)
 	return number;
 }
 
+static int64_t file_bytes(struct store *store)
+{
+	return one_number(store, "PRAGMA page_count") * one_number(store, "PRAGMA page_size");
+}
+
 void store_figures(struct store *store, struct store_figures *figures)
 {
 	int64_t streams = store_last_number(store, span_of("$streams")) + 1;
@@ -345,8 +370,7 @@ void store_figures(struct store *store, struct store_figures *figures)
 	*figures = (struct store_figures){
 		.events = store->last_position,
 		.streams = streams,
-		.file_bytes = one_number(store, "PRAGMA page_count") *
-			      one_number(store, "PRAGMA page_size"),
+		.file_bytes = file_bytes(store),
 		.cached_streams = store->streams.count,
 		.cached_ids = id_cache_count(store->ids),
 	};
@@ -362,37 +386,24 @@ static bool execute(struct store *store, const char *text, struct error *error)
 	return false;
 }
 
-struct check {
-	int64_t deadline_ms;
-};
-
-static int past_deadline(void *user)
-{
-	struct check *check = user;
-
-	return clock_ms() > check->deadline_ms;
-}
-
-/* Damage is told from a check that took too long: that one was interrupted. */
+/* A whole walk through a large file would keep everybody waiting at every start. */
 static bool check_file(struct store *store, bool all, struct error *error)
 {
-	struct check check = {clock_ms() + CHECK_MS};
 	sqlite3_stmt *statement = NULL;
 	int result;
 
-	if (!all)
-		sqlite3_progress_handler(store->db, CHECK_STEPS, past_deadline, &check);
+	if (!all && file_bytes(store) > MAX_CHECKED_BYTES)
+		return true;
 	result = sqlite3_prepare_v2(store->db,
 		all ? "PRAGMA integrity_check(1)" : "PRAGMA quick_check(1)", -1, &statement, NULL);
 	if (result == SQLITE_OK)
 		result = sqlite3_step(statement);
-	if (result == SQLITE_ROW && strcmp((const char *)sqlite3_column_text(statement, 0), "ok"))
+	if (result != SQLITE_ROW)
+		error_set(error, ERROR_INPUT, "cannot be checked: %s", sqlite3_errmsg(store->db));
+	else if (strcmp((const char *)sqlite3_column_text(statement, 0), "ok"))
 		error_set(error, ERROR_INPUT, "is damaged: %s",
 			(const char *)sqlite3_column_text(statement, 0));
-	else if (result != SQLITE_ROW && result != SQLITE_INTERRUPT)
-		error_set(error, ERROR_INPUT, "cannot be checked: %s", sqlite3_errmsg(store->db));
 	sqlite3_finalize(statement);
-	sqlite3_progress_handler(store->db, 0, NULL, NULL);
 	return error->kind == ERROR_NONE;
 }
 

@@ -14,7 +14,7 @@ struct store;
 
 struct store_options {
 	const char *file; /* NULL: in memory */
-	bool check_all;	  /* check the whole file at the start, however long it takes */
+	bool check_all;	  /* look for damage in all of the file, however large it is */
 	bool no_fsync; /* an answered append survives a crash of the process, not of the machine */
 };
 
@@ -133,6 +133,10 @@ const struct stream_meta *store_metadata(struct store *store, struct span stream
 int64_t store_last_position(const struct store *store);
 /* A stream that the store fills with links: $ce-…, $et-…, $bc-…, $streams, $category-…. */
 bool store_is_computed(struct span stream);
+
+/* The first name behind after, in byte order: of streams that were written, or of computed ones.
+ * False at the end. name keeps its memory. */
+bool store_next_name(struct store *store, bool computed, struct span after, struct strbuf *name);
 
 struct store_figures {
 	int64_t events, streams, file_bytes;

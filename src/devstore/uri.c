@@ -24,6 +24,7 @@ bool uri_split(struct span target, struct uri *uri)
 	if (!target.len || target.ptr[0] != '/' || !is_plain(target))
 		return false;
 	end = target.ptr + target.len;
+	uri->query = (struct span){end, 0};
 	mark = memchr(target.ptr, '?', target.len);
 	if (mark) {
 		uri->query = (struct span){mark + 1, (size_t)(end - mark - 1)};
