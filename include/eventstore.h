@@ -56,7 +56,9 @@ struct eventstore_result {
 	bool at_start;	/* READ_PAGE: nothing older is left to read */
 	int status;	/* HTTP status; 0: no answer at all */
 	double seconds; /* from start to end */
-	char text[256]; /* for a person: reason phrase, body or the library's words, one line */
+	/* For a person, one line: status, reason, body and cause, or the library's words where no
+	 * answer came; "" after APPEND_WRITTEN and READ_PAGE. */
+	char text[256];
 };
 
 /* Next ended request; false when there is none now. */
@@ -81,8 +83,8 @@ struct eventstore_answer {
 
 /* method "GET", "POST", "PUT", "DELETE"; target is a path with its query, already encoded;
  * headers: "Name: value" lines, NULL-terminated, may be NULL; body may be null. True: an answer
- * of any status came. False: none, error (ERROR_RETRY) says what was tried. Only while nothing is
- * in flight. */
+ * of any status came. False: none, or one of over 24 MiB; error (ERROR_RETRY) says what was tried.
+ * Only while nothing is in flight. */
 bool eventstore_call(struct eventstore *store, const char *method, const char *target,
 	const char *const *headers, struct span body, struct eventstore_answer *answer,
 	struct error *error);

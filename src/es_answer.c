@@ -28,12 +28,55 @@ static void keep(char *text, size_t size, struct span value)
 	snprintf(text, size, "%.*s", SPAN_ARG(value));
 }
 
-void es_answer_header(struct es_answer *answer, struct span line)
+void es_answer_reset(struct es_answer *answer)
+{
+	struct strbuf location = answer->location;
+
+	strbuf_reset(&location);
+	*answer = (struct es_answer){.location = location, .current_version = ES_NO_VERSION};
+}
+
+void es_answer_clear(struct es_answer *answer)
+{
+	strbuf_clear(&answer->location);
+}
+
+/* "HTTP/1.1 400 Wrong expected EventNumber": what stands behind the second blank. */
+static void take_status_line(struct es_answer *answer, struct span line)
+{
+	const char *space = memchr(line.ptr, ' ', line.len);
+	struct span rest;
+
+	es_answer_reset(answer);
+	if (!space)
+		return;
+	rest = (struct span){space + 1, (size_t)(line.ptr + line.len - space - 1)};
+	space = memchr(rest.ptr, ' ', rest.len);
+	if (space)
+		keep(answer->reason, sizeof(answer->reason),
+			(struct span){space + 1, (size_t)(rest.ptr + rest.len - space - 1)});
+}
+
+static void take_version(struct es_answer *answer, struct span value)
+{
+	if (!span_to_int64(value, &answer->current_version) || answer->current_version < -1)
+		answer->current_version = ES_NO_VERSION;
+}
+
+static void take_location(struct es_answer *answer, struct span value)
+{
+	strbuf_reset(&answer->location);
+	strbuf_add_span(&answer->location, value);
+}
+
+void es_answer_line(struct es_answer *answer, struct span line)
 {
 	struct span value;
 
-	if (header_is(line, "Location", &value))
-		keep(answer->location, sizeof(answer->location), value);
+	if (line.len >= 5 && memcmp(line.ptr, "HTTP/", 5) == 0)
+		take_status_line(answer, line);
+	else if (header_is(line, "Location", &value))
+		take_location(answer, value);
 	else if (header_is(line, "ETag", &value))
 		keep(answer->etag, sizeof(answer->etag), value);
 	else if (header_is(line, "Content-Type", &value))
@@ -41,28 +84,34 @@ void es_answer_header(struct es_answer *answer, struct span line)
 	else if (header_is(line, "ES-Position", &value) ||
 		 header_is(line, "Kurrent-Position", &value))
 		keep(answer->position, sizeof(answer->position), value);
-	else if ((header_is(line, "ES-CurrentVersion", &value) ||
-			 header_is(line, "Kurrent-CurrentVersion", &value)) &&
-		 !span_to_int64(value, &answer->current_version))
-		answer->current_version = ES_NO_VERSION;
+	else if (header_is(line, "ES-CurrentVersion", &value) ||
+		 header_is(line, "Kurrent-CurrentVersion", &value))
+		take_version(answer, value);
 }
 
 /* --- Appends --- */
 
-/* The digits at the end of ".../streams/{name}/{number}". */
-static bool location_number(const char *location, int64_t *number)
+/* The digits at the end of ".../streams/{name}/{number}". A 201 of something else than EventStoreDB
+ * has another Location and proves nothing. */
+static bool location_number(struct span location, int64_t *number)
 {
-	const char *slash = strrchr(location, '/');
+	const char *slash = location.len ? memrchr(location.ptr, '/', location.len) : NULL;
+	size_t before;
 
-	return slash && span_to_int64(span_of(slash + 1), number) && *number >= 0;
+	if (!slash)
+		return false;
+	before = (size_t)(slash - location.ptr);
+	return memmem(location.ptr, before, "/streams/", 9) && slash[1] != '-' &&
+	       span_to_int64((struct span){slash + 1, location.len - before - 1}, number);
 }
 
 enum append_outcome es_answer_append(const struct es_answer *answer, int64_t *first_number)
 {
 	switch (answer->status) {
 	case 201:
-		return location_number(answer->location, first_number) ? APPEND_WRITTEN
-								       : APPEND_UNKNOWN;
+		return location_number(strbuf_span(&answer->location), first_number)
+			       ? APPEND_WRITTEN
+			       : APPEND_UNKNOWN;
 	case 400:
 		return answer->current_version == ES_NO_VERSION ? APPEND_REFUSED : APPEND_CONFLICT;
 	case 401:
@@ -86,18 +135,12 @@ enum append_outcome es_answer_append(const struct es_answer *answer, int64_t *fi
 static struct span page_text(struct es_page *page, uint32_t entry, const char *name)
 {
 	uint32_t node = js_member(&page->doc, entry, name);
+	struct span text;
 
-	if (node == JS_NONE || js_type_of(&page->doc, node) != JS_STRING)
+	if (node == JS_NONE || js_type_of(&page->doc, node) != JS_STRING ||
+		!js_string_span(&page->doc, node, &page->arena, &text))
 		return SPAN_NULL;
-	if (!(page->doc.nodes[node].flags & JS_ESCAPED)) {
-		struct span raw = js_text(&page->doc, node);
-
-		return (struct span){raw.ptr + 1, raw.len - 2};
-	}
-	strbuf_reset(&page->scratch);
-	if (!js_string(&page->doc, node, &page->scratch))
-		return SPAN_NULL;
-	return arena_copy(&page->arena, strbuf_span(&page->scratch));
+	return text;
 }
 
 static bool page_number(
@@ -118,20 +161,26 @@ static bool title_number(struct es_page *page, uint32_t entry, int64_t *number)
 	return at && span_to_int64((struct span){title.ptr, (size_t)(at - title.ptr)}, number);
 }
 
+/* Entries stand newest first: whoever pages by their numbers relies on it. */
+static bool entry_number(struct es_page *page, uint32_t entry, int64_t *number)
+{
+	if (!page_number(page, entry, "positionEventNumber", number) &&
+		!title_number(page, entry, number))
+		return false;
+	return *number >= 0 && (page->count == 0 || *number < page->events[page->count - 1].number);
+}
+
 static bool add_entry(struct es_page *page, uint32_t entry)
 {
-	struct stored_event *event;
 	int64_t number;
 
-	if (!page_number(page, entry, "positionEventNumber", &number) &&
-		!title_number(page, entry, &number))
+	if (!entry_number(page, entry, &number))
 		return false;
 	if (page->count == page->size) {
 		page->size = page->size ? 2 * page->size : 32;
 		page->events = xreallocarray(page->events, page->size, sizeof(*page->events));
 	}
-	event = &page->events[page->count++];
-	*event = (struct stored_event){
+	page->events[page->count++] = (struct stored_event){
 		.stream = page_text(page, entry, "streamId"),
 		.number = number,
 		.id = page_text(page, entry, "eventId"),
@@ -139,8 +188,6 @@ static bool add_entry(struct es_page *page, uint32_t entry)
 		.data = page_text(page, entry, "data"),
 		.metadata = page_text(page, entry, "metaData"),
 	};
-	if (number > page->last_number)
-		page->last_number = number;
 	return true;
 }
 
@@ -154,18 +201,26 @@ static int64_t etag_number(const char *etag)
 
 	if (!end || !span_to_int64((struct span){from, (size_t)(end - from)}, &number))
 		return -1;
-	return number;
+	return number >= 0 ? number : -1;
 }
 
-static bool has_older(struct es_page *page)
+/* The server names an older page until it has read past the first event that is not truncated. */
+static bool has_older(const struct es_page *page)
 {
 	uint32_t links = js_member(&page->doc, 0, "links"), link;
 
+	if (page->count > 0 && page->events[page->count - 1].number == 0)
+		return false;
 	for (link = js_first(&page->doc, links); link != JS_NONE;
 		link = js_next(&page->doc, links, link))
 		if (js_string_is(&page->doc, js_member(&page->doc, link, "relation"), "next"))
 			return true;
 	return false;
+}
+
+static int64_t larger(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
 }
 
 static bool read_feed(const struct es_answer *answer, struct es_page *page)
@@ -174,19 +229,18 @@ static bool read_feed(const struct es_answer *answer, struct es_page *page)
 	uint32_t entries, entry;
 
 	page->count = 0;
-	page->last_number = -1;
 	arena_reset(&page->arena);
 	if (!js_parse(&page->doc, answer->body, JS_MAX_DEPTH, &ignored))
 		return false;
 	entries = js_member(&page->doc, 0, "entries");
-	if (js_type_of(&page->doc, entries) != JS_ARRAY)
+	if (entries == JS_NONE || js_type_of(&page->doc, entries) != JS_ARRAY)
 		return false;
 	for (entry = js_first(&page->doc, entries); entry != JS_NONE;
 		entry = js_next(&page->doc, entries, entry))
 		if (!add_entry(page, entry))
 			return false;
-	if (etag_number(answer->etag) > page->last_number)
-		page->last_number = etag_number(answer->etag);
+	page->last_number =
+		larger(etag_number(answer->etag), page->count > 0 ? page->events[0].number : -1);
 	page->at_start = !has_older(page);
 	return true;
 }
@@ -219,7 +273,6 @@ void es_page_clear(struct es_page *page)
 	free(page->events);
 	js_doc_clear(&page->doc);
 	arena_clear(&page->arena);
-	strbuf_clear(&page->scratch);
 	*page = (struct es_page){0};
 }
 
@@ -245,23 +298,29 @@ static const char *cause_of(const struct es_answer *answer)
 	}
 }
 
+#define MAX_BODY_TEXT 160
+
 static struct span body_text(const struct es_answer *answer)
 {
 	struct span body = answer->body;
 
 	if (!body.ptr || strncasecmp(answer->content_type, "text/plain", 10) != 0)
 		return SPAN_NULL;
-	if (body.len > 160)
-		body.len = 160;
+	if (body.len > MAX_BODY_TEXT) {
+		/* not inside a character */
+		for (body.len = MAX_BODY_TEXT; body.len && (body.ptr[body.len] & 0xc0) == 0x80;)
+			body.len--;
+	}
 	return body;
 }
 
-void es_answer_text(const struct es_answer *answer, char *text, size_t size)
+void es_answer_text(const struct es_answer *answer, const char *cause, char *text, size_t size)
 {
 	struct span body = body_text(answer);
-	const char *cause = cause_of(answer);
 	char *c;
 
+	if (!cause[0])
+		cause = cause_of(answer);
 	snprintf(text, size, "HTTP %d%s%s%s%.*s%s%s", answer->status, answer->reason[0] ? " " : "",
 		answer->reason, body.len ? ": " : "", SPAN_ARG(body), cause[0] ? "; " : "", cause);
 	for (c = text; *c; c++)

@@ -6,23 +6,29 @@
 #include "arena.h"
 #include "json_span.h"
 #include "store_answer.h"
+#include "strbuf.h"
 
 #define ES_NO_VERSION (-2)
 
-/* The parts of an answer that mean something; texts NUL-terminated, "" where absent. */
+/* The parts of an answer that mean something; texts NUL-terminated, "" where absent. Start with
+ * {0}; es_answer_reset before each answer keeps the memory, es_answer_clear gives it back. */
 struct es_answer {
 	int status; /* 0: none came */
 	char reason[128];
-	char location[1024];
+	struct strbuf location; /* whole: the number that it ends in is what an append is for */
 	char etag[128];
 	char content_type[128];
 	char position[256];
-	int64_t current_version; /* ES_NO_VERSION: no such header */
+	int64_t current_version; /* ES_NO_VERSION: no such header, or no number from -1 in it */
 	struct span body;
 };
 
-/* Takes one header line ("Name: value", without its end) into answer. */
-void es_answer_header(struct es_answer *answer, struct span line);
+void es_answer_reset(struct es_answer *answer);
+void es_answer_clear(struct es_answer *answer);
+
+/* Takes one line of the head, without its end: "HTTP/1.1 400 Wrong expected EventNumber" begins
+ * anew, "Name: value" adds to it. status is the caller's. */
+void es_answer_line(struct es_answer *answer, struct span line);
 
 /* append.md, section 3. first_number is set for APPEND_WRITTEN. */
 enum append_outcome es_answer_append(const struct es_answer *answer, int64_t *first_number);
@@ -35,7 +41,6 @@ struct es_page {
 	bool at_start;
 	struct js_doc doc;
 	struct arena arena;
-	struct strbuf scratch;
 };
 
 /* Start with a zeroed page and use it again and again. READ_PAGE fills it; its spans live until
@@ -44,8 +49,8 @@ enum read_outcome es_answer_read(
 	const struct es_answer *answer, bool too_large, struct es_page *page);
 void es_page_clear(struct es_page *page);
 
-/* One line for a person: the status with its reason, what the body says, and for statuses that
- * have one known cause the cause. */
-void es_answer_text(const struct es_answer *answer, char *text, size_t size);
+/* One line for a person: the status with its reason, what the body says, and cause; where that is
+ * "", the one known cause of the status, if it has one. */
+void es_answer_text(const struct es_answer *answer, const char *cause, char *text, size_t size);
 
 #endif

@@ -3,24 +3,32 @@
 #include "es_http.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 #include <nettle/base64.h>
 
 /* A single event of 4 MiB comes back as JSON text inside a JSON string. */
 #define MAX_ANSWER_BYTES (24u << 20)
+/* Servers send about 1 KiB; a Location holds a whole stream name, percent-encoded. */
+#define MAX_HEAD_BYTES (64u << 10)
+/* A slot's buffers that have grown over this are not kept for its next request. */
+#define MAX_IDLE_BYTES (1u << 20)
 #define MAX_HOPS 3
 /* "ES-ExpectedVersion: " and the longest number. */
 #define VERSION_HEADER_BYTES 48
-#define MAX_EXTRA 8
+
+/* What an easy handle was last set up for. */
+enum es_mode { ES_MODE_NONE, ES_MODE_APPEND, ES_MODE_READ, ES_MODE_CALL };
 
 struct es_wire {
-	struct es_http *http;
 	struct es_slot *slot;
 	CURL *easy;
+	enum es_mode mode;
 	struct curl_slist *append, *read, *own;
 	char *version_header; /* the text of a node of append, rewritten in place */
 	struct strbuf url;
@@ -38,6 +46,8 @@ struct es_http {
 	char *leader;	     /* where a 307 led to, or NULL */
 	char *authorization; /* a whole header line, or NULL */
 	bool tls;
+	struct curl_waitfd *extra;
+	size_t extra_size;
 };
 
 /* --- What curl calls back --- */
@@ -55,32 +65,17 @@ static size_t take_body(char *bytes, size_t size, size_t count, void *user)
 	return len;
 }
 
-/* "HTTP/1.1 400 Wrong expected EventNumber" */
-static void take_status_line(struct es_answer *answer, struct span line)
-{
-	const char *space = memchr(line.ptr, ' ', line.len);
-	struct span rest;
-
-	*answer = (struct es_answer){.current_version = ES_NO_VERSION};
-	if (!space)
-		return;
-	rest = (struct span){space + 1, (size_t)(line.ptr + line.len - space - 1)};
-	if (rest.len > 4)
-		snprintf(answer->reason, sizeof(answer->reason), "%.*s", (int)rest.len - 4,
-			rest.ptr + 4);
-}
-
 static size_t take_header(char *bytes, size_t size, size_t count, void *user)
 {
 	struct es_slot *slot = user;
 	struct span line = {bytes, size * count};
 
+	slot->head_bytes += line.len;
+	if (slot->head_bytes > MAX_HEAD_BYTES)
+		return 0;
 	while (line.len && (line.ptr[line.len - 1] == '\n' || line.ptr[line.len - 1] == '\r'))
 		line.len--;
-	if (line.len >= 5 && memcmp(line.ptr, "HTTP/", 5) == 0)
-		take_status_line(&slot->answer, line);
-	else
-		es_answer_header(&slot->answer, line);
+	es_answer_line(&slot->answer, line);
 	return size * count;
 }
 
@@ -106,7 +101,7 @@ static void prepare_headers(struct es_http *http, struct es_wire *wire)
 	wire->version_header = wire->append->data;
 	wire->append = curl_slist_append(
 		wire->append, "Content-Type: application/vnd.eventstore.events+json");
-	wire->append = curl_slist_append(wire->append, "Accept: application/json");
+	wire->append = curl_slist_append(wire->append, "Accept: */*");
 	wire->append = add_common(http, wire->append);
 	wire->read = curl_slist_append(NULL, "Accept: application/vnd.eventstore.atom+json");
 	wire->read = curl_slist_append(wire->read, "ES-ResolveLinkTos: false");
@@ -120,11 +115,17 @@ static void set_up_easy(struct es_wire *wire, const struct es_address *address,
 
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	/* A name server that is away must not hold up the loop: libcurl's thread that asks it is
+	 * left behind instead of waited for. */
+	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+	curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)options->connect_timeout_ms);
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)options->request_timeout_ms);
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* the environment's proxy is for browsers */
+	curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");	    /* the environment's is for browsers */
+	curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);	    /* a stream may be called ".." */
+	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L); /* follow() does */
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, wire->slot);
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, wire->slot->error);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
@@ -157,15 +158,56 @@ static char *authorization_of(const struct es_address *address)
 	return strbuf_steal(&line);
 }
 
-struct es_http *es_http_new(const struct es_address *address, const struct es_http_options *options,
-	struct error *error)
+static bool add_slot(struct es_http *http, struct es_slot *slot, const struct es_address *address,
+	const struct es_http_options *options)
 {
-	struct es_http *http = xcalloc(1, sizeof(*http));
-	struct strbuf base = {0};
+	slot->wire = xcalloc(1, sizeof(*slot->wire));
+	*slot->wire = (struct es_wire){.slot = slot, .easy = curl_easy_init()};
+	if (!slot->wire->easy)
+		return false;
+	set_up_easy(slot->wire, address, options);
+	prepare_headers(http, slot->wire);
+	TAILQ_INSERT_TAIL(&http->idle, slot, entry);
+	return true;
+}
+
+static bool set_up_multi(struct es_http *http, const struct es_address *address,
+	const struct es_http_options *options)
+{
 	int i;
 
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	http->multi = curl_multi_init();
+	if (!http->multi)
+		return false;
+	curl_multi_setopt(http->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)http->count);
+	/* By default libcurl keeps four times the requests in flight, and so closes connections
+	 * whenever there are few. */
+	curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)http->count);
+	for (i = 0; i < http->count; i++)
+		if (!add_slot(http, &http->slots[i], address, options))
+			return false;
+	return true;
+}
+
+/* Else every request would fail with words that do not name the file, for ever. */
+static bool check_ca_file(const char *path, struct error *error)
+{
+	if (!path || access(path, R_OK) == 0)
+		return true;
+	error_set(error, ERROR_INPUT, "tlsCaFile '%s' cannot be read: %s", path, strerror(errno));
+	return false;
+}
+
+struct es_http *es_http_new(const struct es_address *address, const struct es_http_options *options,
+	struct error *error)
+{
+	struct es_http *http;
+	struct strbuf base = {0};
+
+	if (!check_ca_file(address->ca_file, error))
+		return NULL;
+	http = xcalloc(1, sizeof(*http));
 	strbuf_printf(
 		&base, "%s://%s:%d", address->tls ? "https" : "http", address->host, address->port);
 	http->base = strbuf_steal(&base);
@@ -175,23 +217,31 @@ struct es_http *es_http_new(const struct es_address *address, const struct es_ht
 	http->slots = xcalloc((size_t)http->count, sizeof(*http->slots));
 	TAILQ_INIT(&http->idle);
 	TAILQ_INIT(&http->done);
-	for (i = 0; i < http->count; i++) {
-		struct es_slot *slot = &http->slots[i];
-
-		slot->wire = xcalloc(1, sizeof(*slot->wire));
-		*slot->wire =
-			(struct es_wire){.http = http, .slot = slot, .easy = curl_easy_init()};
-		TAILQ_INSERT_TAIL(&http->idle, slot, entry);
-		if (!slot->wire->easy || !http->multi) {
-			error_set(error, ERROR_FATAL, "libcurl cannot be set up");
-			es_http_free(http);
-			return NULL;
-		}
-		set_up_easy(slot->wire, address, options);
-		prepare_headers(http, slot->wire);
+	if (!set_up_multi(http, address, options)) {
+		error_set(error, ERROR_FATAL, "libcurl cannot be set up");
+		es_http_free(http);
+		return NULL;
 	}
-	curl_multi_setopt(http->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)http->count);
 	return http;
+}
+
+static void clear_slot(struct es_http *http, struct es_slot *slot)
+{
+	struct es_wire *wire = slot->wire;
+
+	if (!wire)
+		return;
+	curl_multi_remove_handle(http->multi, wire->easy);
+	curl_easy_cleanup(wire->easy);
+	curl_slist_free_all(wire->append);
+	curl_slist_free_all(wire->read);
+	curl_slist_free_all(wire->own);
+	strbuf_clear(&wire->url);
+	free(wire);
+	es_answer_clear(&slot->answer);
+	strbuf_clear(&slot->target);
+	strbuf_clear(&slot->body);
+	strbuf_clear(&slot->answer_body);
 }
 
 void es_http_free(struct es_http *http)
@@ -200,22 +250,10 @@ void es_http_free(struct es_http *http)
 
 	if (!http)
 		return;
-	for (i = 0; i < http->count && http->slots[i].wire; i++) {
-		struct es_slot *slot = &http->slots[i];
-		struct es_wire *wire = slot->wire;
-
-		curl_multi_remove_handle(http->multi, wire->easy);
-		curl_easy_cleanup(wire->easy);
-		curl_slist_free_all(wire->append);
-		curl_slist_free_all(wire->read);
-		curl_slist_free_all(wire->own);
-		strbuf_clear(&wire->url);
-		strbuf_clear(&slot->target);
-		strbuf_clear(&slot->body);
-		strbuf_clear(&slot->answer_body);
-		free(wire);
-	}
+	for (i = 0; i < http->count; i++)
+		clear_slot(http, &http->slots[i]);
 	curl_multi_cleanup(http->multi);
+	free(http->extra);
 	free(http->slots);
 	free(http->base);
 	free(http->leader);
@@ -249,11 +287,17 @@ struct es_slot *es_http_take(struct es_http *http)
 	return slot;
 }
 
+/* One huge body must not hold its memory for ever. */
+static void shrink(struct strbuf *buf)
+{
+	if (buf->size > MAX_IDLE_BYTES)
+		strbuf_clear(buf);
+}
+
 void es_http_give_back(struct es_http *http, struct es_slot *slot)
 {
-	/* One huge answer must not hold its memory for ever. */
-	if (slot->answer_body.size > 1u << 20)
-		strbuf_clear(&slot->answer_body);
+	shrink(&slot->body);
+	shrink(&slot->answer_body);
 	TAILQ_INSERT_HEAD(&http->idle, slot, entry);
 	http->busy--;
 }
@@ -268,50 +312,77 @@ static void send_to(struct es_http *http, struct es_slot *slot, const char *base
 	strbuf_add_text(&wire->url, base);
 	strbuf_add_span(&wire->url, strbuf_span(&slot->target));
 	strbuf_reset(&slot->answer_body);
-	slot->answer = (struct es_answer){.current_version = ES_NO_VERSION};
+	es_answer_reset(&slot->answer);
+	slot->head_bytes = 0;
 	slot->too_large = false;
 	slot->error[0] = '\0';
 	curl_easy_setopt(wire->easy, CURLOPT_URL, wire->url.data);
 	curl_multi_add_handle(http->multi, wire->easy);
 }
 
-static struct curl_slist *own_headers(
-	struct es_http *http, struct es_wire *wire, const char *const *own)
+static void start(struct es_http *http, struct es_slot *slot)
 {
-	curl_slist_free_all(wire->own);
-	wire->own = add_common(http, NULL);
-	for (; own && *own; own++)
-		wire->own = curl_slist_append(wire->own, *own);
-	return wire->own;
+	slot->wire->hops = 0;
+	slot->seconds = 0;
+	send_to(http, slot, http->leader ? http->leader : http->base);
 }
 
-void es_http_start(struct es_http *http, struct es_slot *slot, const char *method,
-	enum es_headers headers, int64_t expected_version, const char *const *own)
+static void set_body(struct es_slot *slot)
+{
+	CURL *easy = slot->wire->easy;
+
+	curl_easy_setopt(easy, CURLOPT_POSTFIELDS, slot->body.data ? slot->body.data : "");
+	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)slot->body.len);
+}
+
+void es_http_append(struct es_http *http, struct es_slot *slot, int64_t expected_version)
 {
 	struct es_wire *wire = slot->wire;
-	struct curl_slist *list = wire->read;
 
-	if (headers == ES_HEADERS_APPEND) {
-		snprintf(wire->version_header, VERSION_HEADER_BYTES, "ES-ExpectedVersion: %" PRId64,
-			expected_version);
-		list = wire->append;
-	} else if (headers == ES_HEADERS_OWN) {
-		list = own_headers(http, wire, own);
+	if (wire->mode != ES_MODE_APPEND) {
+		curl_easy_setopt(wire->easy, CURLOPT_CUSTOMREQUEST, NULL);
+		curl_easy_setopt(wire->easy, CURLOPT_POST, 1L);
+		curl_easy_setopt(wire->easy, CURLOPT_HTTPHEADER, wire->append);
+		wire->mode = ES_MODE_APPEND;
 	}
-	curl_easy_setopt(wire->easy, CURLOPT_HTTPHEADER, list);
+	snprintf(wire->version_header, VERSION_HEADER_BYTES, "ES-ExpectedVersion: %" PRId64,
+		expected_version);
+	set_body(slot);
+	start(http, slot);
+}
+
+void es_http_read(struct es_http *http, struct es_slot *slot)
+{
+	struct es_wire *wire = slot->wire;
+
+	if (wire->mode != ES_MODE_READ) {
+		curl_easy_setopt(wire->easy, CURLOPT_CUSTOMREQUEST, NULL);
+		curl_easy_setopt(wire->easy, CURLOPT_HTTPGET, 1L);
+		curl_easy_setopt(wire->easy, CURLOPT_HTTPHEADER, wire->read);
+		wire->mode = ES_MODE_READ;
+	}
+	start(http, slot);
+}
+
+void es_http_call(
+	struct es_http *http, struct es_slot *slot, const char *method, const char *const *headers)
+{
+	struct es_wire *wire = slot->wire;
+
+	curl_slist_free_all(wire->own);
+	wire->own = add_common(http, NULL);
+	for (; headers && *headers; headers++)
+		wire->own = curl_slist_append(wire->own, *headers);
+	curl_easy_setopt(wire->easy, CURLOPT_HTTPHEADER, wire->own);
 	if (strcmp(method, "GET") == 0) {
 		curl_easy_setopt(wire->easy, CURLOPT_HTTPGET, 1L);
-		curl_easy_setopt(wire->easy, CURLOPT_CUSTOMREQUEST, NULL);
 	} else {
 		curl_easy_setopt(wire->easy, CURLOPT_POST, 1L);
-		curl_easy_setopt(
-			wire->easy, CURLOPT_POSTFIELDS, slot->body.data ? slot->body.data : "");
-		curl_easy_setopt(
-			wire->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)slot->body.len);
-		curl_easy_setopt(wire->easy, CURLOPT_CUSTOMREQUEST, method);
+		set_body(slot);
 	}
-	wire->hops = 0;
-	send_to(http, slot, http->leader ? http->leader : http->base);
+	curl_easy_setopt(wire->easy, CURLOPT_CUSTOMREQUEST, method);
+	wire->mode = ES_MODE_CALL;
+	start(http, slot);
 }
 
 /* "http://host:port/streams/…" of a 307 becomes "http://host:port". NULL if it is not to be
@@ -338,7 +409,7 @@ static bool follow(struct es_http *http, struct es_slot *slot)
 
 	if (slot->answer.status != 307 || slot->wire->hops++ >= MAX_HOPS)
 		return false;
-	leader = leader_of(http, slot->answer.location);
+	leader = leader_of(http, slot->answer.location.len ? slot->answer.location.data : "");
 	if (!leader)
 		return false;
 	free(http->leader);
@@ -347,11 +418,15 @@ static bool follow(struct es_http *http, struct es_slot *slot)
 	return true;
 }
 
+/* What began to arrive and broke off is no answer. */
 static void note_failure(struct es_slot *slot, CURLcode code)
 {
-	if (!slot->error[0])
+	if (slot->head_bytes > MAX_HEAD_BYTES)
+		snprintf(slot->error, sizeof(slot->error), "an answer with over %u KiB of headers",
+			MAX_HEAD_BYTES >> 10);
+	else if (!slot->error[0])
 		snprintf(slot->error, sizeof(slot->error), "%s", curl_easy_strerror(code));
-	slot->answer.status = 0;
+	es_answer_reset(&slot->answer);
 }
 
 static void end_transfer(struct es_http *http, CURL *easy, CURLcode code)
@@ -366,7 +441,7 @@ static void end_transfer(struct es_http *http, CURL *easy, CURLcode code)
 	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_getinfo(easy, CURLINFO_TOTAL_TIME_T, &total_us);
 	curl_multi_remove_handle(http->multi, easy);
-	slot->seconds = (double)total_us / 1e6;
+	slot->seconds += (double)total_us / 1e6;
 	slot->answer.status = (int)status;
 	slot->answer.body = strbuf_span(&slot->answer_body);
 	if (code != CURLE_OK && !slot->too_large)
@@ -391,22 +466,37 @@ static void move_on(struct es_http *http)
 			end_transfer(http, message->easy_handle, message->data.result);
 }
 
+static short curl_events(short events)
+{
+	return (short)((events & POLLIN ? CURL_WAIT_POLLIN : 0) |
+		       (events & POLLPRI ? CURL_WAIT_POLLPRI : 0) |
+		       (events & POLLOUT ? CURL_WAIT_POLLOUT : 0));
+}
+
+static short poll_events(short events)
+{
+	return (short)((events & CURL_WAIT_POLLIN ? POLLIN : 0) |
+		       (events & CURL_WAIT_POLLPRI ? POLLPRI : 0) |
+		       (events & CURL_WAIT_POLLOUT ? POLLOUT : 0));
+}
+
 void es_http_wait(struct es_http *http, struct pollfd *extra, size_t extra_count, int timeout_ms)
 {
-	struct curl_waitfd fds[MAX_EXTRA];
 	size_t i;
-	int ready;
 
 	move_on(http);
 	if (!TAILQ_EMPTY(&http->done))
 		timeout_ms = 0;
-	if (extra_count > MAX_EXTRA)
-		extra_count = MAX_EXTRA;
+	if (extra_count > http->extra_size) {
+		http->extra_size = extra_count;
+		http->extra = xreallocarray(http->extra, extra_count, sizeof(*http->extra));
+	}
 	for (i = 0; i < extra_count; i++)
-		fds[i] = (struct curl_waitfd){.fd = extra[i].fd, .events = CURL_WAIT_POLLIN};
-	curl_multi_poll(http->multi, fds, (unsigned)extra_count, timeout_ms, &ready);
+		http->extra[i] = (struct curl_waitfd){
+			.fd = extra[i].fd, .events = curl_events(extra[i].events)};
+	curl_multi_poll(http->multi, http->extra, (unsigned)extra_count, timeout_ms, NULL);
 	for (i = 0; i < extra_count; i++)
-		extra[i].revents = fds[i].revents ? POLLIN : 0;
+		extra[i].revents = poll_events(http->extra[i].revents);
 	move_on(http);
 }
 

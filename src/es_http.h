@@ -21,14 +21,13 @@ struct es_slot {
 
 	struct es_answer answer;
 	struct strbuf answer_body;
-	bool too_large;	 /* the answer was cut off at the limit */
-	char error[256]; /* the library's words when no answer came */
-	double seconds;
+	size_t head_bytes;
+	bool too_large;	 /* the answer's body was cut off at the limit */
+	char error[256]; /* the library's words when no answer came (status 0) */
+	double seconds;	 /* with the ways over other nodes */
 
 	struct es_wire *wire;
 };
-
-enum es_headers { ES_HEADERS_APPEND, ES_HEADERS_READ, ES_HEADERS_OWN };
 
 struct es_http_options {
 	int connections;
@@ -44,10 +43,12 @@ int es_http_free_slots(const struct es_http *http);
 int es_http_in_flight(const struct es_http *http);
 /* A slot to be filled and started; only while es_http_free_slots() > 0. */
 struct es_slot *es_http_take(struct es_http *http);
-/* Starts it. expected_version is for ES_HEADERS_APPEND; own (NULL-terminated) for
- * ES_HEADERS_OWN. */
-void es_http_start(struct es_http *http, struct es_slot *slot, const char *method,
-	enum es_headers headers, int64_t expected_version, const char *const *own);
+/* Start it: one of the two kinds of request that the bridge makes all day, whose headers are
+ * prepared, or any other with headers of its own (NULL-terminated lines, may be NULL). */
+void es_http_append(struct es_http *http, struct es_slot *slot, int64_t expected_version);
+void es_http_read(struct es_http *http, struct es_slot *slot);
+void es_http_call(
+	struct es_http *http, struct es_slot *slot, const char *method, const char *const *headers);
 /* Moves the network on; sleeps until something moved, an extra descriptor is ready or the time is
  * up; not at all when a request is done already. */
 void es_http_wait(struct es_http *http, struct pollfd *extra, size_t extra_count, int timeout_ms);

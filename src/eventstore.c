@@ -94,17 +94,20 @@ void eventstore_append(struct eventstore *store, struct span stream, int64_t exp
 	const struct span *bodies, size_t count, void *user)
 {
 	struct es_slot *slot = es_http_take(store->http);
-	size_t i;
+	size_t i, len = 1;
 
 	slot->user = user;
 	slot->kind = EVENTSTORE_APPEND;
 	eventstore_stream_target(stream, &slot->target);
+	for (i = 0; i < count; i++)
+		len += 1 + bodies[i].len;
+	strbuf_reserve(&slot->body, len);
 	for (i = 0; i < count; i++) {
 		strbuf_add_char(&slot->body, i ? ',' : '[');
 		strbuf_add_span(&slot->body, bodies[i]);
 	}
 	strbuf_add_char(&slot->body, ']');
-	es_http_start(store->http, slot, "POST", ES_HEADERS_APPEND, expected, NULL);
+	es_http_append(store->http, slot, expected);
 }
 
 void eventstore_read_backward(
@@ -121,7 +124,7 @@ void eventstore_read_backward(
 	else
 		strbuf_add_int(&slot->target, from);
 	strbuf_printf(&slot->target, "/backward/%d?embed=body", count);
-	es_http_start(store->http, slot, "GET", ES_HEADERS_READ, 0, NULL);
+	es_http_read(store->http, slot);
 }
 
 static void give_back_last(struct eventstore *store)
@@ -131,15 +134,32 @@ static void give_back_last(struct eventstore *store)
 	store->last = NULL;
 }
 
+/* What the outcome says beyond the status; "" where that is all. */
+static const char *cause_of(const struct es_slot *slot, const struct eventstore_result *result)
+{
+	if (result->kind == EVENTSTORE_APPEND && slot->answer.status == 200)
+		return "nothing is written: the body was too large or too slow, or a proxy "
+		       "answered";
+	if (result->kind == EVENTSTORE_APPEND && slot->answer.status == 201)
+		return "without the number of an event: this is not how EventStoreDB answers";
+	if (result->kind == EVENTSTORE_READ && result->read == READ_TOO_LARGE)
+		return "the page is too large to be kept";
+	if (result->kind == EVENTSTORE_READ && slot->answer.status == 200)
+		return "no page of events: this is not how EventStoreDB answers";
+	return "";
+}
+
 static void result_text(const struct es_slot *slot, struct eventstore_result *result)
 {
+	bool good = result->kind == EVENTSTORE_APPEND ? result->append == APPEND_WRITTEN
+						      : result->read == READ_PAGE;
+
+	result->text[0] = '\0';
 	if (slot->answer.status == 0)
 		snprintf(result->text, sizeof(result->text), "%s", slot->error);
-	else if (slot->answer.status == 200 && result->kind == EVENTSTORE_APPEND)
-		snprintf(result->text, sizeof(result->text),
-			"HTTP 200, which writes nothing: the body was too large or too slow");
-	else
-		es_answer_text(&slot->answer, result->text, sizeof(result->text));
+	else if (!good)
+		es_answer_text(
+			&slot->answer, cause_of(slot, result), result->text, sizeof(result->text));
 }
 
 static void fill_append(const struct es_slot *slot, struct eventstore_result *result)
@@ -196,7 +216,7 @@ void eventstore_wait(
 
 static char *text_or_null(const char *text)
 {
-	return text[0] ? xstrdup(text) : NULL;
+	return text && text[0] ? xstrdup(text) : NULL;
 }
 
 static void fill_answer(struct es_slot *slot, struct eventstore_answer *answer)
@@ -206,7 +226,7 @@ static void fill_answer(struct es_slot *slot, struct eventstore_answer *answer)
 		.body = xstrndup(slot->answer.body.ptr, slot->answer.body.len),
 		.body_len = slot->answer.body.len,
 		.content_type = text_or_null(slot->answer.content_type),
-		.location = text_or_null(slot->answer.location),
+		.location = text_or_null(slot->answer.location.data),
 		.etag = text_or_null(slot->answer.etag),
 		.position = text_or_null(slot->answer.position),
 		.current_version = slot->answer.current_version,
@@ -224,11 +244,11 @@ bool eventstore_call(struct eventstore *store, const char *method, const char *t
 	slot = es_http_take(store->http);
 	strbuf_add_text(&slot->target, target);
 	strbuf_add_span(&slot->body, body);
-	es_http_start(store->http, slot, method, ES_HEADERS_OWN, 0, headers);
+	es_http_call(store->http, slot, method, headers);
 	while (!(done = es_http_done(store->http)))
 		es_http_wait(store->http, NULL, 0, 1000);
 	*answer = (struct eventstore_answer){.current_version = ES_NO_VERSION};
-	if (done->answer.status == 0)
+	if (done->answer.status == 0 || done->too_large)
 		error_set(error, ERROR_RETRY, "%s %s%.*s: %s", method, es_http_address(store->http),
 			(int)strcspn(target, "?"), target,
 			done->too_large ? "the answer is too large" : done->error);

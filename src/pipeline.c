@@ -261,7 +261,7 @@ static void run_loop(struct pipeline *pipeline)
 	for (;;) {
 		turn(pipeline);
 		if (pipeline->stop == STOP_NONE && pipeline->options->until_end &&
-			pipeline->kafka && feeds_at_end(pipeline))
+			pipeline->kafka && feeds_at_end(pipeline, clock_ms()))
 			pipeline_stop(pipeline, STOP_END, 0);
 		if (pipeline->stop != STOP_NONE && drained(pipeline))
 			return;
@@ -329,8 +329,21 @@ static const char *group_id(const struct config *config)
 	return "rowstream";
 }
 
+/* The group is joined only after the store has answered; a wrong property must not wait for that.
+ */
+static bool kafka_is_configured(const struct config *config, struct error *error)
+{
+	struct kafka_observer *observer = wire_kafka_observer(config, error);
+
+	if (observer)
+		kafka_observer_free(observer);
+	return observer != NULL;
+}
+
 static bool open_parts(struct pipeline *pipeline, struct error *error)
 {
+	if (!kafka_is_configured(pipeline->config, error))
+		return false;
 	pipeline->mapping = wire_mapping(pipeline->config, error);
 	pipeline->store = pipeline->mapping ? wire_eventstore(pipeline->config, error) : NULL;
 	if (!pipeline->store)

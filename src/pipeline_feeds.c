@@ -12,6 +12,9 @@
 /* Frozen batches get this long to be answered when their partition is revoked: well below
  * max.poll.interval.ms (5 minutes), past which the member is thrown out without a word. */
 #define REVOKE_TIMEOUT_MS 10000
+/* --until-end with nothing assigned: a cooperative rebalance begins with an empty assignment, and
+ * what is ours follows in the next one. */
+#define NOTHING_ASSIGNED_MS 5000
 
 static struct partition_feed *feed_new(struct pipeline *pipeline, struct kafka_partition *partition)
 {
@@ -183,6 +186,7 @@ static void assigned(struct pipeline *pipeline, const struct kafka_event *event)
 		return;
 	}
 	pipeline->assigned_once = true;
+	pipeline->assigned_ms = clock_ms();
 	for (i = 0; i < event->partition_count; i++) {
 		struct partition_feed *feed = feed_new(pipeline, event->partitions[i]);
 
@@ -642,13 +646,15 @@ static bool feed_at_end(struct pipeline *pipeline, struct partition_feed *feed)
 	return position >= feed->end;
 }
 
-bool feeds_at_end(struct pipeline *pipeline)
+bool feeds_at_end(struct pipeline *pipeline, int64_t now_ms)
 {
 	struct partition_feed *feed;
 
 	if (!pipeline->assigned_once || pipeline->starting || pipeline->revoking ||
-		pipeline->held_feed || TAILQ_EMPTY(&pipeline->feeds))
+		pipeline->held_feed)
 		return false;
+	if (TAILQ_EMPTY(&pipeline->feeds))
+		return now_ms - pipeline->assigned_ms >= NOTHING_ASSIGNED_MS;
 	TAILQ_FOREACH (feed, &pipeline->feeds, entry) {
 		if (!feed_at_end(pipeline, feed))
 			return false;

@@ -81,6 +81,7 @@ struct pipeline {
 		held; /* a record of a feed whose sentinel is pending; valid until kafka_read */
 	struct partition_feed *held_feed;
 	bool assigned_once, starting; /* starting: kafka_start waits for the group's stream */
+	int64_t assigned_ms;
 	bool revoking;
 	int64_t revoke_deadline_ms;
 
@@ -124,7 +125,7 @@ void feeds_settle(void *user, struct event *event, enum settlement how, const ch
 void feeds_store_offsets(struct pipeline *pipeline, bool positions_too);
 void feeds_finish_revoke(struct pipeline *pipeline, int64_t now_ms);
 void feeds_start(struct pipeline *pipeline);
-bool feeds_at_end(struct pipeline *pipeline);
+bool feeds_at_end(struct pipeline *pipeline, int64_t now_ms);
 /* Whatever is not settled is given up: counted as dropped, left uncommitted. */
 void feeds_drop_all(struct pipeline *pipeline);
 void feeds_free(struct pipeline *pipeline);
