@@ -7,7 +7,7 @@ cd "$ROOT"
 
 WORK_PARTS="build unit programs"
 CHAOS_ROUNDS=9
-MORE_PARTS="clang sanitizers valgrind distcheck format shellcheck python docs man fuzz model chaos"
+MORE_PARTS="clang sanitizers valgrind distcheck format demo shellcheck python docs man fuzz model chaos"
 LOGS=$BUILDS/logs
 TREE=gcc # the build that `programs` tests
 
@@ -181,6 +181,13 @@ part_man() {
 		lint "$page" mandoc -T lint -W warning "$page"
 	done
 	return "$lint_failed"
+}
+
+# The README's first command.
+part_demo() {
+	scripts/demo.sh --exit | tee "$LOGS/demo.out"
+	grep -q '^all  *3,081  *5,894$' "$LOGS/demo.out"
+	count 1 0
 }
 
 part_fuzz() {
