@@ -42,6 +42,12 @@ def _die_with_parent():
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def environment(more=None):
+    """Of the programs: without what pytest puts there, the test's name, which can be very long."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+    return {**kept, **(more or {})}
+
+
 def wait_until(condition, what, deadline_s=DEADLINE_S):
     """The first true value of condition(), asked again and again; fails at the deadline."""
     end = time.monotonic() + deadline_s
@@ -68,7 +74,7 @@ class Program:
         self._changed = threading.Condition()
         self._process = subprocess.Popen(
             self.command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            env={**os.environ, **(env or {})}, preexec_fn=_die_with_parent)
+            env=environment(env), preexec_fn=_die_with_parent)
         self.pid = self._process.pid
         self._readers = []
         for stream in ("stdout", "stderr"):
@@ -375,7 +381,7 @@ class Workbench:
         return subprocess.run([*WRAPPER, str(BUILD / "rowstream"), *map(str, args)],
                               input=stdin, stdin=None if stdin is not None else subprocess.DEVNULL,
                               stdout=stdout, stderr=subprocess.PIPE, cwd=cwd, text=True,
-                              timeout=DEADLINE_S, env={**os.environ, **(env or {})}, check=False)
+                              timeout=DEADLINE_S, env=environment(env), check=False)
 
     def close(self):
         for program in reversed(self.programs):
