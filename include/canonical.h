@@ -26,6 +26,9 @@ bool semantic_of_text(const char *text, struct semantic *semantic);
 /* From a Connect schema object; SEMANTIC_NONE where its name says nothing that matters here. */
 struct semantic semantic_of_schema(const struct js_doc *doc, uint32_t schema);
 
+/* As the configuration would name it: "decimal(2)", "date", …; for messages. */
+void semantic_describe(const struct semantic *semantic, char *text, size_t size);
+
 /* Adds the canonical JSON string of a value that is not null. False: it does not fit its type. */
 bool canonical_write(const struct semantic *semantic, const struct js_doc *doc, uint32_t value,
 	struct strbuf *out);

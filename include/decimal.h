@@ -5,13 +5,14 @@
 #include "strbuf.h"
 #include "util.h"
 
-/* Bytes of base64 text (standard alphabet, padded or not), added to out. False if it is none. */
+/* Bytes of base64 text (standard alphabet, padded), added to out. False if it is none. */
 bool base64_decode_text(struct span text, struct strbuf *out);
 
 /* Adds the plain decimal text: exactly scale digits behind the point, no exponent; a negative
- * scale adds zeros. False when the base64 is none, it is empty, or number or scale are absurd (over
- * 4,096 bytes, over 10,000 digits of scale). */
+ * scale adds zeros. False when the base64 is none, it is empty, or number or scale are beyond what
+ * any database has (65,536 bytes, 20,000 digits of scale). */
 bool decimal_text(struct span base64, int64_t scale, struct strbuf *out);
+bool decimal_scale_is_sane(int64_t scale);
 
 /* Adds the integer that digits are, divided by 10^scale, in plain text. */
 void decimal_place(struct span digits, bool negative, int64_t scale, struct strbuf *out);

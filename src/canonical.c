@@ -1,7 +1,7 @@
 /* Canonical values: decimals, dates, times and timestamps from numbers to text. */
 #include "canonical.h"
 
-#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "decimal.h"
@@ -33,7 +33,8 @@ bool semantic_of_text(const char *text, struct semantic *semantic)
 
 	if (strncmp(text, "decimal(", 8) == 0 && len > 9 && text[len - 1] == ')') {
 		*semantic = (struct semantic){.kind = SEMANTIC_DECIMAL};
-		return span_to_int64((struct span){text + 8, len - 9}, &semantic->scale);
+		return span_to_int64((struct span){text + 8, len - 9}, &semantic->scale) &&
+		       decimal_scale_is_sane(semantic->scale);
 	}
 	for (i = 0; i < TYPES; i++) {
 		if (!types[i].text || strcmp(types[i].text, text) != 0)
@@ -43,6 +44,19 @@ bool semantic_of_text(const char *text, struct semantic *semantic)
 		return true;
 	}
 	return false;
+}
+
+void semantic_describe(const struct semantic *semantic, char *text, size_t size)
+{
+	size_t i;
+
+	snprintf(text, size, "decimal");
+	if (semantic->kind == SEMANTIC_DECIMAL)
+		snprintf(text, size, "decimal(%lld)", (long long)semantic->scale);
+	for (i = 0; i < TYPES; i++)
+		if (types[i].text && types[i].kind == semantic->kind &&
+			types[i].fraction_digits == semantic->fraction_digits)
+			snprintf(text, size, "%s", types[i].text);
 }
 
 static bool read_scale(const struct js_doc *doc, uint32_t schema, int64_t *scale)
@@ -79,7 +93,28 @@ static int64_t floor_div(int64_t a, int64_t b)
 	return a / b - (a % b < 0);
 }
 
-/* Proleptic Gregorian, from days since 1970-01-01; years count from March inside. */
+/* At least width digits. */
+static void add_digits(int64_t number, int width, struct strbuf *out)
+{
+	char digits[24], *at = digits + sizeof(digits);
+
+	for (; number > 0 || width > 0; number /= 10, width--)
+		*--at = (char)('0' + number % 10);
+	strbuf_add(out, at, (size_t)(digits + sizeof(digits) - at));
+}
+
+static void add_year(int64_t year, struct strbuf *out)
+{
+	if (year >= 0 && year <= 9999) {
+		add_digits(year, 4, out);
+		return;
+	}
+	strbuf_add_char(out, year < 0 ? '-' : '+');
+	add_digits(year < 0 ? -year : year, 5, out);
+}
+
+/* Proleptic Gregorian, from days since 1970-01-01; years count from March inside, so that the leap
+ * day is a year's last. */
 static void add_date(int64_t days, struct strbuf *out)
 {
 	int64_t shifted = days + 719468, era = floor_div(shifted, 146097);
@@ -91,10 +126,12 @@ static void add_date(int64_t days, struct strbuf *out)
 	int64_t month_from_march = (5 * day_of_year + 2) / 153;
 	int64_t day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
 	int64_t month = month_from_march < 10 ? month_from_march + 3 : month_from_march - 9;
-	int64_t year = year_of_era + era * 400 + (month <= 2);
 
-	strbuf_printf(out, year >= 0 && year <= 9999 ? "%04" PRId64 : "%+06" PRId64, year);
-	strbuf_printf(out, "-%02d-%02d", (int)month, (int)day);
+	add_year(year_of_era + era * 400 + (month <= 2), out);
+	strbuf_add_char(out, '-');
+	add_digits(month, 2, out);
+	strbuf_add_char(out, '-');
+	add_digits(day, 2, out);
 }
 
 static int64_t units_a_second(int fraction_digits)
@@ -106,8 +143,13 @@ static void add_clock(int64_t units, int fraction_digits, struct strbuf *out)
 {
 	int64_t per_second = units_a_second(fraction_digits), seconds = units / per_second;
 
-	strbuf_printf(out, "%02" PRId64 ":%02d:%02d.%0*" PRId64, seconds / 3600,
-		(int)(seconds / 60 % 60), (int)(seconds % 60), fraction_digits, units % per_second);
+	add_digits(seconds / 3600, 2, out);
+	strbuf_add_char(out, ':');
+	add_digits(seconds / 60 % 60, 2, out);
+	strbuf_add_char(out, ':');
+	add_digits(seconds % 60, 2, out);
+	strbuf_add_char(out, '.');
+	add_digits(units % per_second, fraction_digits, out);
 }
 
 /* MariaDB's TIME reaches beyond a day, on both sides. */
@@ -115,7 +157,7 @@ static bool add_time(int64_t units, int fraction_digits, struct strbuf *out)
 {
 	int64_t day = 86400 * units_a_second(fraction_digits);
 
-	if (units == INT64_MIN)
+	if (units == INT64_MIN) /* has no positive counterpart, and is no time of any database */
 		return false;
 	if (units < 0 || units >= day)
 		strbuf_add_char(out, units < 0 ? '-' : '+');
@@ -140,66 +182,86 @@ static bool add_timestamp(int64_t units, int fraction_digits, struct strbuf *out
 
 /* --- Decimals --- */
 
-/* A literal (decimal.format=NUMERIC) with exactly scale digits; false if it has more. */
-static bool literal_decimal(struct span literal, int64_t scale, struct strbuf *out)
+struct literal {
+	struct strbuf digits;
+	int64_t exponent; /* the value is digits * 10^exponent */
+	bool negative;
+};
+
+static bool read_literal(struct span text, struct literal *literal)
 {
-	struct strbuf digits = {0};
-	int64_t exponent = 0, point = 0, zeros;
-	bool fraction = false, negative = literal.ptr[0] == '-', good = true;
+	bool fraction = false;
 	size_t i;
 
-	for (i = negative; i < literal.len; i++) {
-		char c = literal.ptr[i];
-
-		if ((c | 0x20) == 'e') {
-			i += literal.ptr[i + 1] == '+';
-			good = span_to_int64(
-				       (struct span){literal.ptr + i + 1, literal.len - i - 1},
-				       &exponent) &&
-			       exponent > -20000 && exponent < 20000;
-			break;
-		}
-		if (c == '.') {
+	literal->negative = text.ptr[0] == '-';
+	for (i = literal->negative; i < text.len && (text.ptr[i] | 0x20) != 'e'; i++) {
+		if (text.ptr[i] == '.') {
 			fraction = true;
 			continue;
 		}
-		strbuf_add_char(&digits, c);
-		point += fraction;
+		strbuf_add_char(&literal->digits, text.ptr[i]);
+		literal->exponent -= fraction;
 	}
-	/* The value is digits * 10^(exponent - point); it must be a multiple of 10^-scale. */
-	zeros = exponent - point + scale;
-	for (; good && zeros < 0 && digits.len > 0; zeros++, digits.len--)
-		good = digits.data[digits.len - 1] == '0';
+	if (i < text.len) {
+		int64_t exponent;
+
+		i += text.ptr[i + 1] == '+' ? 2 : 1;
+		if (!span_to_int64((struct span){text.ptr + i, text.len - i}, &exponent) ||
+			!decimal_scale_is_sane(exponent))
+			return false;
+		literal->exponent += exponent;
+	}
+	return true;
+}
+
+/* A number (decimal.format=NUMERIC) with exactly scale digits; false if it has more. */
+static bool write_literal(struct span text, int64_t scale, struct strbuf *out)
+{
+	struct literal literal = {.exponent = 0};
+	bool good = read_literal(text, &literal);
+	int64_t zeros = literal.exponent + scale; /* to add at the end, or to take off there */
+
+	for (; good && zeros < 0 && literal.digits.len > 0; zeros++, literal.digits.len--)
+		good = literal.digits.data[literal.digits.len - 1] == '0';
 	for (; good && zeros > 0; zeros--)
-		strbuf_add_char(&digits, '0');
+		strbuf_add_char(&literal.digits, '0');
 	if (good)
-		decimal_place(strbuf_span(&digits), negative, scale, out);
-	strbuf_clear(&digits);
+		decimal_place(strbuf_span(&literal.digits), literal.negative, scale, out);
+	strbuf_clear(&literal.digits);
+	return good;
+}
+
+/* Base64 has no need of escapes, but may have them all the same. */
+static bool write_base64(
+	int64_t scale, const struct js_doc *doc, uint32_t value, struct strbuf *out)
+{
+	struct strbuf characters = {0};
+	bool good = js_string(doc, value, &characters) &&
+		    decimal_text(strbuf_span(&characters), scale, out);
+
+	strbuf_clear(&characters);
 	return good;
 }
 
 static bool write_decimal(
 	int64_t scale, const struct js_doc *doc, uint32_t value, struct strbuf *out)
 {
-	struct span raw = js_text(doc, value);
-
-	if (scale < -10000 || scale > 10000)
+	if (!decimal_scale_is_sane(scale))
 		return false;
 	if (js_type_of(doc, value) == JS_NUMBER)
-		return literal_decimal(raw, scale, out);
-	return js_type_of(doc, value) == JS_STRING &&
-	       decimal_text((struct span){raw.ptr + 1, raw.len - 2}, scale, out);
+		return write_literal(js_text(doc, value), scale, out);
+	return js_type_of(doc, value) == JS_STRING && write_base64(scale, doc, value, out);
 }
 
 static bool write_variable(const struct js_doc *doc, uint32_t value, struct strbuf *out)
 {
-	uint32_t inner = js_member(doc, value, "value");
 	int64_t scale;
 
-	return inner != JS_NONE &&
-	       span_to_int64(js_text(doc, js_member(doc, value, "scale")), &scale) &&
-	       write_decimal(scale, doc, inner, out);
+	return span_to_int64(js_text(doc, js_member(doc, value, "scale")), &scale) &&
+	       write_decimal(scale, doc, js_member(doc, value, "value"), out);
 }
+
+/* --- All of them --- */
 
 static bool write_text(const struct semantic *semantic, const struct js_doc *doc, uint32_t value,
 	struct strbuf *out)

@@ -2,6 +2,7 @@
 #include "columns.h"
 
 #include <nettle/sha2.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "canonical.h"
@@ -90,6 +91,7 @@ bool columns_idle(const struct columns *columns)
 
 void columns_hash(struct span salt, struct span text, struct strbuf *out)
 {
+	static const char hex[] = "0123456789abcdef";
 	struct sha256_ctx sha;
 	uint8_t digest[SHA256_DIGEST_SIZE];
 	size_t i;
@@ -99,140 +101,218 @@ void columns_hash(struct span salt, struct span text, struct strbuf *out)
 	sha256_update(&sha, text.len, (const uint8_t *)text.ptr);
 	sha256_digest(&sha, sizeof(digest), digest);
 	for (i = 0; i < sizeof(digest); i++)
-		strbuf_printf(out, "%02x", digest[i]);
+		strbuf_add(out, (char[]){hex[digest[i] >> 4], hex[digest[i] & 15]}, 2);
 }
 
-/* "<db>.<schema>.<table>.<column>" */
-static void full_name(const struct column_image *image, uint32_t name, struct strbuf *out)
+/* A walk over an image's columns. */
+struct walk {
+	const struct columns *columns;
+	const struct column_image *image;
+	struct strbuf *out;
+	struct strbuf name;	/* of the column, "<db>.<schema>.<table>.<column>" */
+	uint32_t fields, field; /* of the schema: all, and the one that is expected next */
+};
+
+static struct span full_name(struct walk *walk, uint32_t column)
 {
-	strbuf_reset(out);
-	strbuf_add_span(out, image->table);
+	const struct column_image *image = walk->image;
+
+	strbuf_reset(&walk->name);
+	strbuf_add_span(&walk->name, image->table);
 	if (image->table.len > 0)
-		strbuf_add_char(out, '.');
-	js_string(image->doc, name, out);
+		strbuf_add_char(&walk->name, '.');
+	js_string(image->doc, column, &walk->name);
+	return strbuf_span(&walk->name);
 }
 
-static bool write_hash(const struct columns *columns, const struct column_image *image,
-	uint32_t value, struct strbuf *out)
+static bool refuse(struct walk *walk, uint32_t column, const char *why, struct error *error)
 {
-	struct strbuf text = {0};
+	struct span name = full_name(walk, column);
 
-	if (js_type_of(image->doc, value) == JS_STRING)
-		js_string(image->doc, value, &text);
-	else
-		strbuf_add_span(&text, js_text(image->doc, value));
-	strbuf_add_char(out, '"');
-	columns_hash(span_of(columns->salt), strbuf_span(&text), out);
-	strbuf_add_char(out, '"');
-	strbuf_clear(&text);
-	return true;
-}
-
-/* The schema tells, field by field in the image's order or not; else the configuration. */
-static struct semantic semantic_of(const struct columns *columns, const struct column_image *image,
-	uint32_t name, struct span column)
-{
-	struct semantic none = {0};
-	uint32_t fields = js_member(image->schema_doc, image->schema, "fields"), field;
-	int at;
-
-	for (field = js_first(image->schema_doc, fields); field != JS_NONE;
-		field = js_next(image->schema_doc, fields, field)) {
-		uint32_t is = js_member(image->schema_doc, field, "field");
-
-		if (is != JS_NONE &&
-			span_equal(js_text(image->schema_doc, is), js_text(image->doc, name)))
-			return semantic_of_schema(image->schema_doc, field);
-	}
-	at = pattern_list_match(columns->types, column);
-	return at < 0 ? none : columns->semantics[at];
-}
-
-static bool write_canonical(const struct columns *columns, const struct column_image *image,
-	uint32_t name, struct span column, struct strbuf *out, struct error *error)
-{
-	struct semantic semantic = {0};
-
-	if (columns->canonical)
-		semantic = semantic_of(columns, image, name, column);
-	if (semantic.kind == SEMANTIC_NONE) {
-		strbuf_add_span(out, js_text(image->doc, name + 1));
-		return true;
-	}
-	if (canonical_write(&semantic, image->doc, name + 1, out))
-		return true;
-	error_set(error, ERROR_REFUSED, "column %.*s: its value does not fit its type",
-		SPAN_ARG(column));
+	error_set(error, ERROR_REFUSED, "column %.*s%s", name.len < 400 ? (int)name.len : 400,
+		name.ptr, why);
 	return false;
 }
 
-static bool write_value(const struct columns *columns, const struct column_image *image,
-	uint32_t name, struct span column, struct strbuf *out, struct error *error)
+/* --- Hiding --- */
+
+static bool write_hash(struct walk *walk, uint32_t column, struct error *error)
 {
-	if (js_is_null(image->doc, name + 1)) {
-		strbuf_add_text(out, "null");
+	const struct js_doc *doc = walk->image->doc;
+	struct strbuf text = {0};
+	bool whole = true;
+
+	if (js_type_of(doc, column + 1) == JS_STRING)
+		whole = js_string(doc, column + 1, &text);
+	else
+		strbuf_add_span(&text, js_text(doc, column + 1));
+	strbuf_add_char(walk->out, '"');
+	columns_hash(span_of(walk->columns->salt), strbuf_span(&text), walk->out);
+	strbuf_add_char(walk->out, '"');
+	strbuf_clear(&text);
+	/* Its characters before that could be another value's. */
+	return whole || refuse(walk, column,
+				": it is to be hashed, but holds half of a surrogate pair", error);
+}
+
+/* --- Canonical values --- */
+
+static bool is_field(const struct walk *walk, uint32_t field, uint32_t column)
+{
+	const struct column_image *image = walk->image;
+	uint32_t name = js_member(image->schema_doc, field, "field");
+	struct strbuf a = {0}, b = {0};
+	bool same;
+
+	if (js_type_of(image->schema_doc, name) != JS_STRING)
+		return false;
+	if (span_equal(js_text(image->schema_doc, name), js_text(image->doc, column)))
+		return true;
+	if (!((image->schema_doc->nodes[name].flags | image->doc->nodes[column].flags) &
+		    JS_ESCAPED))
+		return false;
+	same = js_string(image->schema_doc, name, &a) && js_string(image->doc, column, &b) &&
+	       span_equal(strbuf_span(&a), strbuf_span(&b));
+	strbuf_clear(&a);
+	strbuf_clear(&b);
+	return same;
+}
+
+/* The column's schema. Fields stand in the order of the columns, so the next one is tried first. */
+static uint32_t field_of(struct walk *walk, uint32_t column)
+{
+	const struct js_doc *doc = walk->image->schema_doc;
+	uint32_t field = walk->field;
+
+	if (field == JS_NONE || !is_field(walk, field, column)) {
+		field = js_first(doc, walk->fields);
+		while (field != JS_NONE && !is_field(walk, field, column))
+			field = js_next(doc, walk->fields, field);
+	}
+	if (field != JS_NONE)
+		walk->field = js_next(doc, walk->fields, field);
+	return field;
+}
+
+/* The schema tells; where it says nothing that matters, the configuration. */
+static struct semantic semantic_of(struct walk *walk, uint32_t column)
+{
+	const struct columns *columns = walk->columns;
+	struct semantic semantic = {0};
+	uint32_t field = field_of(walk, column);
+	int at;
+
+	if (field != JS_NONE)
+		semantic = semantic_of_schema(walk->image->schema_doc, field);
+	if (semantic.kind != SEMANTIC_NONE || pattern_list_empty(columns->types))
+		return semantic;
+	at = pattern_list_match(columns->types, full_name(walk, column));
+	return at < 0 ? semantic : columns->semantics[at];
+}
+
+static bool write_canonical(struct walk *walk, uint32_t column, struct error *error)
+{
+	struct semantic semantic = semantic_of(walk, column);
+	char what[32], why[96];
+
+	if (semantic.kind == SEMANTIC_NONE) {
+		strbuf_add_span(walk->out, js_text(walk->image->doc, column + 1));
 		return true;
 	}
-	if (!image->is_key && pattern_list_match(columns->mask, column) >= 0) {
-		strbuf_add_text(out, "\"***\"");
+	if (canonical_write(&semantic, walk->image->doc, column + 1, walk->out))
+		return true;
+	semantic_describe(&semantic, what, sizeof(what));
+	snprintf(why, sizeof(why), ": its value does not fit its type, %s", what);
+	return refuse(walk, column, why, error);
+}
+
+/* --- Images --- */
+
+static bool is_hit(const struct pattern_list *list, struct walk *walk, uint32_t column)
+{
+	return !pattern_list_empty(list) && pattern_list_match(list, full_name(walk, column)) >= 0;
+}
+
+static bool write_value(struct walk *walk, uint32_t column, struct error *error)
+{
+	const struct columns *columns = walk->columns;
+
+	if (js_is_null(walk->image->doc, column + 1)) {
+		strbuf_add_text(walk->out, "null");
 		return true;
 	}
-	if (!image->is_key && pattern_list_match(columns->hash, column) >= 0)
-		return write_hash(columns, image, name + 1, out);
-	return write_canonical(columns, image, name, column, out, error);
+	if (!walk->image->is_key && is_hit(columns->mask, walk, column)) {
+		strbuf_add_text(walk->out, "\"***\"");
+		return true;
+	}
+	if (!walk->image->is_key && is_hit(columns->hash, walk, column))
+		return write_hash(walk, column, error);
+	if (columns->canonical)
+		return write_canonical(walk, column, error);
+	strbuf_add_span(walk->out, js_text(walk->image->doc, column + 1));
+	return true;
+}
+
+/* Zeros of a large scale cost three bytes in the record. */
+#define MAX_GROWTH (64 << 20)
+
+static bool write_columns(struct walk *walk, struct error *error)
+{
+	const struct column_image *image = walk->image;
+	size_t begin = walk->out->len;
+	uint32_t column;
+
+	for (column = js_first(image->doc, image->image); column != JS_NONE;
+		column = js_next(image->doc, image->image, column)) {
+		if (!image->is_key && is_hit(walk->columns->drop, walk, column))
+			continue;
+		if (walk->out->len > begin)
+			strbuf_add_char(walk->out, ',');
+		strbuf_add_span(walk->out, js_text(image->doc, column));
+		strbuf_add_char(walk->out, ':');
+		if (!write_value(walk, column, error))
+			return false;
+		if (walk->out->len - begin > js_text(image->doc, image->image).len + MAX_GROWTH)
+			return refuse(walk, column, ": the row becomes too long with it", error);
+	}
+	return true;
 }
 
 bool columns_write(const struct columns *columns, const struct column_image *image,
 	struct strbuf *out, struct error *error)
 {
-	struct strbuf column = {0};
-	bool good = true, any = false;
-	uint32_t name;
+	struct walk walk = {.columns = columns, .image = image, .out = out, .field = JS_NONE};
+	bool good;
 
 	if (js_type_of(image->doc, image->image) != JS_OBJECT) {
 		strbuf_add_span(out, js_text(image->doc, image->image));
 		return true;
 	}
+	walk.fields = js_member(image->schema_doc, image->schema, "fields");
 	strbuf_add_char(out, '{');
-	for (name = js_first(image->doc, image->image); good && name != JS_NONE;
-		name = js_next(image->doc, image->image, name)) {
-		full_name(image, name, &column);
-		if (!image->is_key && pattern_list_match(columns->drop, strbuf_span(&column)) >= 0)
-			continue;
-		if (any)
-			strbuf_add_char(out, ',');
-		strbuf_add_span(out, js_text(image->doc, name));
-		strbuf_add_char(out, ':');
-		good = write_value(columns, image, name, strbuf_span(&column), out, error);
-		any = true;
-	}
+	good = write_columns(&walk, error);
 	strbuf_add_char(out, '}');
-	strbuf_clear(&column);
+	strbuf_clear(&walk.name);
 	return good;
 }
 
 bool columns_check_key(
 	const struct columns *columns, const struct column_image *key, struct error *error)
 {
-	struct strbuf column = {0};
-	uint32_t name;
+	struct walk walk = {.columns = columns, .image = key};
+	bool good = true;
+	uint32_t column;
 
-	for (name = js_first(key->doc, key->image); columns_hide(columns) && name != JS_NONE;
-		name = js_next(key->doc, key->image, name)) {
-		struct span text;
-
-		full_name(key, name, &column);
-		text = strbuf_span(&column);
-		if (pattern_list_match(columns->drop, text) < 0 &&
-			pattern_list_match(columns->mask, text) < 0 &&
-			pattern_list_match(columns->hash, text) < 0)
-			continue;
-		error_set(error, ERROR_REFUSED,
-			"column %s belongs to the key and is to be dropped, masked or hashed: the "
-			"stream's name would tell it",
-			column.data);
-		break;
-	}
-	strbuf_clear(&column);
-	return error->kind == ERROR_NONE;
+	if (!columns_hide(columns) || js_type_of(key->doc, key->image) != JS_OBJECT)
+		return true;
+	for (column = js_first(key->doc, key->image); good && column != JS_NONE;
+		column = js_next(key->doc, key->image, column))
+		if (is_hit(columns->drop, &walk, column) || is_hit(columns->mask, &walk, column) ||
+			is_hit(columns->hash, &walk, column))
+			good = refuse(&walk, column,
+				" belongs to the key and is to be dropped, masked or hashed: the "
+				"stream's name would tell it",
+				error);
+	strbuf_clear(&walk.name);
+	return good;
 }

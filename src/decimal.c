@@ -5,15 +5,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_BYTES 4096
-#define MAX_SCALE 10000
+/* PostgreSQL's numeric has up to 131,072 digits before the point and 16,383 behind it. */
+#define MAX_BYTES 65536
+#define MAX_SCALE 20000
 #define LIMB 1000000000u
+#define LIMB_DIGITS 9
 
 bool base64_decode_text(struct span text, struct strbuf *out)
 {
 	struct base64_decode_ctx context;
-	size_t decoded = 0;
+	size_t decoded = 0, i;
 
+	/* The library skips white space. */
+	for (i = 0; i < text.len; i++)
+		if ((unsigned char)text.ptr[i] <= ' ')
+			return false;
 	base64_decode_init(&context);
 	strbuf_reserve(out, BASE64_DECODE_LENGTH(text.len));
 	if (!base64_decode_update(
@@ -40,53 +46,86 @@ static bool make_absolute(unsigned char *bytes, size_t count)
 	return negative;
 }
 
-/* Digits without leading zeros; "" for zero. */
+/* limbs = limbs * 2^bits + more; bits at most 32, so that all fits 64 bits. Returns the number of
+ * limbs in use; the least significant one comes first. */
+static size_t shift_in(uint32_t *limbs, size_t used, unsigned bits, uint32_t more)
+{
+	uint64_t carry = more;
+	size_t i;
+
+	for (i = 0; i < used; i++) {
+		carry += (uint64_t)limbs[i] << bits;
+		limbs[i] = (uint32_t)(carry % LIMB);
+		carry /= LIMB;
+	}
+	for (; carry; carry /= LIMB)
+		limbs[used++] = (uint32_t)(carry % LIMB);
+	return used;
+}
+
+static void add_limb(uint32_t limb, struct strbuf *digits)
+{
+	char *at = strbuf_reserve(digits, LIMB_DIGITS);
+	int i;
+
+	for (i = LIMB_DIGITS - 1; i >= 0; i--, limb /= 10)
+		at[i] = (char)('0' + limb % 10);
+	digits->len += LIMB_DIGITS;
+	digits->data[digits->len] = '\0';
+}
+
+/* Digits, perhaps with zeros before them; "" for zero. Quadratic, in words of 32 bits: the longest
+ * number takes some tenths of a second. */
 static void digits_of(const unsigned char *bytes, size_t count, struct strbuf *digits)
 {
 	/* A byte is less than 2.41 digits. */
-	uint32_t *limbs = xcalloc(count * 241 / 900 + 2, sizeof(*limbs));
-	size_t used = 0, i, k;
+	uint32_t *limbs = xcalloc(count * 241 / 900 + 3, sizeof(*limbs));
+	size_t used = 0, i;
 
-	for (i = 0; i < count; i++) {
-		uint64_t carry = bytes[i];
-
-		for (k = 0; k < used; k++) {
-			carry += (uint64_t)limbs[k] << 8;
-			limbs[k] = (uint32_t)(carry % LIMB);
-			carry /= LIMB;
-		}
-		if (carry)
-			limbs[used++] = (uint32_t)carry;
-	}
-	for (k = used; k > 0; k--)
-		strbuf_printf(digits, k == used ? "%u" : "%09u", limbs[k - 1]);
+	for (i = 0; i < count % 4; i++)
+		used = shift_in(limbs, used, 8, bytes[i]);
+	for (; i < count; i += 4)
+		used = shift_in(limbs, used, 32,
+			(uint32_t)bytes[i] << 24 | (uint32_t)bytes[i + 1] << 16 |
+				(uint32_t)bytes[i + 2] << 8 | bytes[i + 3]);
+	while (used > 0)
+		add_limb(limbs[--used], digits);
 	free(limbs);
+}
+
+static void add_zeros(int64_t count, struct strbuf *out)
+{
+	for (; count > 0; count--)
+		strbuf_add_char(out, '0');
 }
 
 void decimal_place(struct span digits, bool negative, int64_t scale, struct strbuf *out)
 {
-	int64_t whole, i;
+	int64_t whole; /* digits before the point */
 
 	while (digits.len > 0 && digits.ptr[0] == '0')
 		digits = (struct span){digits.ptr + 1, digits.len - 1};
-	whole = (int64_t)digits.len - scale;
 	if (negative && digits.len > 0)
 		strbuf_add_char(out, '-');
-	if (whole <= 0 || digits.len == 0)
+	whole = (int64_t)digits.len - scale;
+	if (digits.len == 0 || whole <= 0)
 		strbuf_add_char(out, '0');
 	else
-		strbuf_add(
-			out, digits.ptr, whole < (int64_t)digits.len ? (size_t)whole : digits.len);
-	for (i = scale; digits.len > 0 && i < 0; i++)
-		strbuf_add_char(out, '0');
+		strbuf_add(out, digits.ptr, scale > 0 ? (size_t)whole : digits.len);
+	if (digits.len > 0)
+		add_zeros(-scale, out);
 	if (scale <= 0)
 		return;
 	strbuf_add_char(out, '.');
-	for (i = whole; i < 0; i++)
-		strbuf_add_char(out, '0');
-	if (whole < 0)
-		whole = 0;
-	strbuf_add(out, digits.ptr + whole, digits.len - (size_t)whole);
+	add_zeros(-whole, out);
+	if (whole > 0)
+		digits = (struct span){digits.ptr + whole, digits.len - (size_t)whole};
+	strbuf_add_span(out, digits);
+}
+
+bool decimal_scale_is_sane(int64_t scale)
+{
+	return scale >= -MAX_SCALE && scale <= MAX_SCALE;
 }
 
 bool decimal_text(struct span base64, int64_t scale, struct strbuf *out)
@@ -94,8 +133,7 @@ bool decimal_text(struct span base64, int64_t scale, struct strbuf *out)
 	struct strbuf bytes = {0}, digits = {0};
 	bool good, negative;
 
-	good = scale >= -MAX_SCALE && scale <= MAX_SCALE &&
-	       base64.len <= BASE64_ENCODE_RAW_LENGTH(MAX_BYTES) &&
+	good = decimal_scale_is_sane(scale) && base64.len <= BASE64_ENCODE_RAW_LENGTH(MAX_BYTES) &&
 	       base64_decode_text(base64, &bytes) && bytes.len > 0;
 	if (good) {
 		negative = make_absolute((unsigned char *)bytes.data, bytes.len);
