@@ -61,7 +61,8 @@ struct eventstore_result {
 	char text[256];
 };
 
-/* Next ended request; false when there is none now. */
+/* Next ended request; false when there is none now. Its slot is free again; events live until the
+ * next call. */
 bool eventstore_finished(struct eventstore *store, struct eventstore_result *result);
 
 /* The one place where the loop sleeps: moves the network on, until something ended, one of the

@@ -253,11 +253,15 @@ static bool parse_query(struct es_address *address, struct span query, struct er
 	bool quote = !query.len || !memchr(query.ptr, '@', query.len);
 
 	while (query.len > 0) {
-		struct span pair = cut(&query, '&');
-		struct span key = cut(&pair, '=');
-		char *value = percent_decode(pair);
-		bool good = value && parse_key(address, key, value, quote, error);
+		struct span pair = cut(&query, '&'), key;
+		char *value;
+		bool good;
 
+		if (pair.len == 0)
+			continue;
+		key = cut(&pair, '=');
+		value = percent_decode(pair);
+		good = value && parse_key(address, key, value, quote, error);
 		if (!value)
 			error_set(error, ERROR_INPUT, "%s", "%00 behind '?'");
 		free(value);

@@ -60,7 +60,7 @@ static void take_status_line(struct es_answer *answer, struct span line)
 static void take_version(struct es_answer *answer, struct span value)
 {
 	if (!span_to_int64(value, &answer->current_version) || answer->current_version < -1)
-		answer->current_version = ES_NO_VERSION;
+		answer->current_version = ES_ODD_VERSION;
 }
 
 static void take_location(struct es_answer *answer, struct span value)
@@ -69,13 +69,15 @@ static void take_location(struct es_answer *answer, struct span value)
 	strbuf_add_span(&answer->location, value);
 }
 
-void es_answer_line(struct es_answer *answer, struct span line)
+bool es_answer_line(struct es_answer *answer, struct span line)
 {
 	struct span value;
 
-	if (line.len >= 5 && memcmp(line.ptr, "HTTP/", 5) == 0)
+	if (line.len >= 5 && memcmp(line.ptr, "HTTP/", 5) == 0) {
 		take_status_line(answer, line);
-	else if (header_is(line, "Location", &value))
+		return true;
+	}
+	if (header_is(line, "Location", &value))
 		take_location(answer, value);
 	else if (header_is(line, "ETag", &value))
 		keep(answer->etag, sizeof(answer->etag), value);
@@ -87,6 +89,7 @@ void es_answer_line(struct es_answer *answer, struct span line)
 	else if (header_is(line, "ES-CurrentVersion", &value) ||
 		 header_is(line, "Kurrent-CurrentVersion", &value))
 		take_version(answer, value);
+	return false;
 }
 
 /* --- Appends --- */
@@ -113,6 +116,8 @@ enum append_outcome es_answer_append(const struct es_answer *answer, int64_t *fi
 			       ? APPEND_WRITTEN
 			       : APPEND_UNKNOWN;
 	case 400:
+		if (answer->current_version == ES_ODD_VERSION)
+			return APPEND_UNKNOWN;
 		return answer->current_version == ES_NO_VERSION ? APPEND_REFUSED : APPEND_CONFLICT;
 	case 401:
 	case 403:

@@ -8,7 +8,9 @@
 #include "store_answer.h"
 #include "strbuf.h"
 
+/* Instead of a current version: no such header; one that says none. */
 #define ES_NO_VERSION (-2)
+#define ES_ODD_VERSION (-3)
 
 /* The parts of an answer that mean something; texts NUL-terminated, "" where absent. Start with
  * {0}; es_answer_reset before each answer keeps the memory, es_answer_clear gives it back. */
@@ -19,16 +21,16 @@ struct es_answer {
 	char etag[128];
 	char content_type[128];
 	char position[256];
-	int64_t current_version; /* ES_NO_VERSION: no such header, or no number from -1 in it */
+	int64_t current_version; /* from -1, or one of the two above */
 	struct span body;
 };
 
 void es_answer_reset(struct es_answer *answer);
 void es_answer_clear(struct es_answer *answer);
 
-/* Takes one line of the head, without its end: "HTTP/1.1 400 Wrong expected EventNumber" begins
- * anew, "Name: value" adds to it. status is the caller's. */
-void es_answer_line(struct es_answer *answer, struct span line);
+/* Takes one line of the head, without its end. "HTTP/1.1 400 Wrong expected EventNumber" begins
+ * anew and is told with true, "Name: value" adds to it. status is the caller's. */
+bool es_answer_line(struct es_answer *answer, struct span line);
 
 /* append.md, section 3. first_number is set for APPEND_WRITTEN. */
 enum append_outcome es_answer_append(const struct es_answer *answer, int64_t *first_number);

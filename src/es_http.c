@@ -75,7 +75,11 @@ static size_t take_header(char *bytes, size_t size, size_t count, void *user)
 		return 0;
 	while (line.len && (line.ptr[line.len - 1] == '\n' || line.ptr[line.len - 1] == '\r'))
 		line.len--;
-	es_answer_line(&slot->answer, line);
+	/* Lines behind a chunked body come here too, so an ended head stays so until the next. */
+	if (line.len == 0)
+		slot->head_ended = true;
+	else if (es_answer_line(&slot->answer, line))
+		slot->head_ended = false;
 	return size * count;
 }
 
@@ -314,7 +318,7 @@ static void send_to(struct es_http *http, struct es_slot *slot, const char *base
 	strbuf_reset(&slot->answer_body);
 	es_answer_reset(&slot->answer);
 	slot->head_bytes = 0;
-	slot->too_large = false;
+	slot->head_ended = slot->too_large = false;
 	slot->error[0] = '\0';
 	curl_easy_setopt(wire->easy, CURLOPT_URL, wire->url.data);
 	curl_multi_add_handle(http->multi, wire->easy);
@@ -425,7 +429,8 @@ static void note_failure(struct es_slot *slot, CURLcode code)
 		snprintf(slot->error, sizeof(slot->error), "an answer with over %u KiB of headers",
 			MAX_HEAD_BYTES >> 10);
 	else if (!slot->error[0])
-		snprintf(slot->error, sizeof(slot->error), "%s", curl_easy_strerror(code));
+		snprintf(slot->error, sizeof(slot->error), "%s",
+			code == CURLE_OK ? "the answer broke off" : curl_easy_strerror(code));
 	es_answer_reset(&slot->answer);
 }
 
@@ -444,7 +449,9 @@ static void end_transfer(struct es_http *http, CURL *easy, CURLcode code)
 	slot->seconds += (double)total_us / 1e6;
 	slot->answer.status = (int)status;
 	slot->answer.body = strbuf_span(&slot->answer_body);
-	if (code != CURLE_OK && !slot->too_large)
+	/* libcurl takes a head that breaks off for a whole one: a conflict without its version
+	 * would look like content refused. */
+	if (!slot->too_large && (code != CURLE_OK || !slot->head_ended))
 		note_failure(slot, code);
 	if (slot->answer.status == 0 || slot->answer.status == 503) {
 		free(http->leader);

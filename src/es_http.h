@@ -23,6 +23,7 @@ struct es_slot {
 	struct strbuf answer_body;
 	size_t head_bytes;
 	bool too_large;	 /* the answer's body was cut off at the limit */
+	bool head_ended; /* the empty line behind the head came */
 	char error[256]; /* the library's words when no answer came (status 0) */
 	double seconds;	 /* with the ways over other nodes */
 

@@ -10,7 +10,7 @@
 struct eventstore {
 	struct es_http *http;
 	struct es_page page;
-	struct es_slot *last; /* its answer was handed out by eventstore_finished */
+	struct strbuf body; /* of the answer that eventstore_finished handed out last */
 };
 
 static bool address_of(
@@ -53,6 +53,7 @@ void eventstore_free(struct eventstore *store)
 		return;
 	es_http_free(store->http);
 	es_page_clear(&store->page);
+	strbuf_clear(&store->body);
 	free(store);
 }
 
@@ -127,13 +128,6 @@ void eventstore_read_backward(
 	es_http_read(store->http, slot);
 }
 
-static void give_back_last(struct eventstore *store)
-{
-	if (store->last)
-		es_http_give_back(store->http, store->last);
-	store->last = NULL;
-}
-
 /* What the outcome says beyond the status; "" where that is all. */
 static const char *cause_of(const struct es_slot *slot, const struct eventstore_result *result)
 {
@@ -180,15 +174,24 @@ static void fill_read(
 	result->at_start = store->page.at_start;
 }
 
+/* The result's spans point into the answer's body: it is exchanged for the one before, so that the
+ * slot is free at once. */
+static void keep_body(struct eventstore *store, struct es_slot *slot)
+{
+	struct strbuf before = store->body;
+
+	store->body = slot->answer_body;
+	slot->answer_body = before;
+	slot->answer.body = strbuf_span(&store->body);
+}
+
 bool eventstore_finished(struct eventstore *store, struct eventstore_result *result)
 {
-	struct es_slot *slot;
+	struct es_slot *slot = es_http_done(store->http);
 
-	give_back_last(store);
-	slot = es_http_done(store->http);
 	if (!slot)
 		return false;
-	store->last = slot;
+	keep_body(store, slot);
 	*result = (struct eventstore_result){
 		.kind = (enum eventstore_kind)slot->kind,
 		.user = slot->user,
@@ -203,6 +206,7 @@ bool eventstore_finished(struct eventstore *store, struct eventstore_result *res
 	else
 		fill_read(store, slot, result);
 	result_text(slot, result);
+	es_http_give_back(store->http, slot);
 	return true;
 }
 
@@ -229,7 +233,8 @@ static void fill_answer(struct es_slot *slot, struct eventstore_answer *answer)
 		.location = text_or_null(slot->answer.location.data),
 		.etag = text_or_null(slot->answer.etag),
 		.position = text_or_null(slot->answer.position),
-		.current_version = slot->answer.current_version,
+		.current_version = slot->answer.current_version >= -1 ? slot->answer.current_version
+								      : ES_NO_VERSION,
 		.seconds = slot->seconds,
 	};
 }
@@ -240,7 +245,6 @@ bool eventstore_call(struct eventstore *store, const char *method, const char *t
 {
 	struct es_slot *slot, *done;
 
-	give_back_last(store);
 	slot = es_http_take(store->http);
 	strbuf_add_text(&slot->target, target);
 	strbuf_add_span(&slot->body, body);
