@@ -298,6 +298,7 @@ struct api *api_new(const struct api_options *options)
 	api->options = *options;
 	api->started_ms = wall_ms();
 	TAILQ_INIT(&api->held);
+	TAILQ_INIT(&api->committed);
 	TAILQ_INIT(&api->polling);
 	TAILQ_INIT(&api->aside);
 	return api;

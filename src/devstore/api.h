@@ -28,7 +28,11 @@ void api_free(struct api *api);
 void api_set_server(struct api *api, struct http_server *server);
 /* An http_options.handle; user is the api. */
 void api_handle(struct http_exchange *exchange, void *user);
-/* Commits, then sends what waited for it. */
-void api_end_turn(struct api *api);
+/* Commits, then sends what waited for it. True: that brought new requests, and there is more to
+ * commit already. */
+bool api_end_turn(struct api *api);
+/* Before the end: long polls are answered with what there is, and who would never have been
+ * answered is let go. */
+void api_wind_up(struct api *api);
 
 #endif

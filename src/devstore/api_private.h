@@ -27,9 +27,10 @@ TAILQ_HEAD(pending_list, pending);
 struct api {
 	struct api_options options;
 	struct http_server *server;
-	struct pending_list held;    /* until the commit */
-	struct pending_list polling; /* for events */
-	struct pending_list aside;   /* for their time, or for ever */
+	struct pending_list held;      /* until the commit */
+	struct pending_list committed; /* about to go out */
+	struct pending_list polling;   /* for events */
+	struct pending_list aside;     /* for their time, or for ever */
 	int64_t started_ms;
 	uint64_t requests, appends, reads;
 };

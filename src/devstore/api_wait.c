@@ -255,11 +255,15 @@ static void wake_polls(struct api *api)
 
 /* --- The end of a turn --- */
 
+/* Sending an answer may bring the next request of its connection at once, which is held for the
+ * next commit: it must not go out with those that this commit was for. */
 static void release(struct api *api, const struct error *error)
 {
 	struct pending *pending;
 
-	while ((pending = TAILQ_FIRST(&api->held))) {
+	while ((pending = TAILQ_FIRST(&api->held)))
+		move_pending(pending, &api->committed);
+	while ((pending = TAILQ_FIRST(&api->committed))) {
 		if (error->kind) {
 			answer_broken(pending->exchange, error);
 			pending->plan = (struct fault_plan){.kind = FAULT_NONE};
@@ -268,20 +272,37 @@ static void release(struct api *api, const struct error *error)
 	}
 }
 
-void api_end_turn(struct api *api)
+bool api_end_turn(struct api *api)
 {
+	struct store *store = api->options.store;
 	struct error error = {0};
 
-	/* Sending an answer may bring the next request of a pipeline, and with it more to commit.
-	 */
-	while (store_is_dirty(api->options.store)) {
-		store_commit(api->options.store, &error);
-		if (error.kind)
-			fprintf(stderr, "rowstream-devstore: %s; nothing of the last %s\n",
-				error.text, "requests was written");
-		release(api, &error);
-		error_clear(&error);
-		wake_polls(api);
+	if (!store_is_dirty(store))
+		return false;
+	store_commit(store, &error);
+	if (error.kind)
+		fprintf(stderr,
+			"rowstream-devstore: %s; nothing of the last requests was written\n",
+			error.text);
+	release(api, &error);
+	wake_polls(api);
+	return store_is_dirty(store);
+}
+
+void api_wind_up(struct api *api)
+{
+	struct pending *pending, *next;
+
+	while ((pending = TAILQ_FIRST(&api->polling)))
+		end_poll(pending);
+	for (pending = TAILQ_FIRST(&api->aside); pending; pending = next) {
+		struct http_exchange *exchange = pending->exchange;
+
+		next = TAILQ_NEXT(pending, link);
+		if (pending->timer.place || !exchange)
+			continue;
+		free_pending(pending);
+		http_hang_up(exchange);
 	}
 }
 
@@ -296,6 +317,7 @@ void api_free(struct api *api)
 	if (!api)
 		return;
 	free_list(&api->held);
+	free_list(&api->committed);
 	free_list(&api->polling);
 	free_list(&api->aside);
 	free(api);

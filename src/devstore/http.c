@@ -11,7 +11,22 @@
 
 #include "http_private.h"
 
-/* Without descriptors left the rest waits in the kernel's queue until some connection ends. */
+static bool watch_listener(struct http_server *server)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = server};
+
+	server->accepting = epoll_ctl(server->epoll, EPOLL_CTL_ADD, server->listener, &event) == 0;
+	return server->accepting;
+}
+
+/* Without descriptors left the rest waits in the kernel's queue. epoll would go on announcing it,
+ * so the listener is left out until the next sweep. */
+static void stop_accepting(struct http_server *server)
+{
+	epoll_ctl(server->epoll, EPOLL_CTL_DEL, server->listener, NULL);
+	server->accepting = false;
+}
+
 static void accept_some(struct http_server *server)
 {
 	int i;
@@ -19,9 +34,12 @@ static void accept_some(struct http_server *server)
 	for (i = 0; i < 64; i++) {
 		int fd = accept4(server->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
+		if (fd >= 0)
+			connection_open(server, fd);
+		else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+			stop_accepting(server);
 		if (fd < 0)
 			break;
-		connection_open(server, fd);
 	}
 }
 
@@ -37,6 +55,8 @@ static void sweep(struct timer *timer)
 		connection_check_age(connection, now_ms);
 	}
 	connections_bury(server);
+	if (server->listener >= 0 && !server->accepting)
+		watch_listener(server);
 	timer_set(server->timers, timer, now_ms + 1000);
 }
 
@@ -81,13 +101,11 @@ static int port_of(int fd)
 
 static bool start_listening(struct http_server *server, struct error *error)
 {
-	struct epoll_event event = {.events = EPOLLIN, .data.ptr = server};
-
 	server->listener = open_listener(server, error);
 	if (server->listener < 0)
 		return false;
 	server->port = port_of(server->listener);
-	return epoll_ctl(server->epoll, EPOLL_CTL_ADD, server->listener, &event) == 0;
+	return watch_listener(server);
 }
 
 struct http_server *http_server_new(

@@ -20,6 +20,8 @@
 /* Ours: how long a client may leave its answer untouched, and an old socket lingers. */
 #define WRITE_MS 60000
 #define LINGER_MS 2000
+/* After this an idle connection keeps no buffers. */
+#define QUIET_MS 5000
 /* Bytes of requests and answers in memory before new requests are told "too busy". */
 #define MAX_BUFFERED ((size_t)512 << 20)
 #define READ_STEP 16384
@@ -439,6 +441,13 @@ void connection_handle_event(struct connection *connection, uint32_t events)
 		watch(connection, EPOLLRDHUP);
 }
 
+static void drop_buffers(struct connection *connection)
+{
+	strbuf_clear(&connection->in);
+	strbuf_clear(&connection->out);
+	exchange_clear(&connection->exchange);
+}
+
 void connection_check_age(struct connection *connection, int64_t now_ms)
 {
 	int64_t age_ms = now_ms - connection->since_ms;
@@ -449,6 +458,8 @@ void connection_check_age(struct connection *connection, int64_t now_ms)
 			answer_badly(connection, 408, reason_of(408));
 		else if (age_ms > (connection->requests ? IDLE_MS : HEAD_MS))
 			connection_close(connection);
+		else if (!connection->in.len && age_ms > QUIET_MS)
+			drop_buffers(connection);
 		break;
 	case READING_BODY:
 		if (age_ms > BODY_GRACE_MS &&

@@ -38,7 +38,7 @@ struct http_server {
 	int epoll, listener, port;
 	struct connection_list open, closed;
 	size_t count, buffered;
-	bool finishing;
+	bool accepting, finishing;
 };
 
 /* fd: accepted, non-blocking; becomes the connection's. */

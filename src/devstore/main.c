@@ -239,25 +239,26 @@ static bool stop_is_asked(int signals)
 	return read(signals, &info, sizeof(info)) == sizeof(info);
 }
 
-static void turn(struct http_server *server, struct api *api, struct timers *timers)
+/* more: from the last turn something is left to commit, so this one must not sleep. */
+static bool turn(struct http_server *server, struct api *api, struct timers *timers, bool more)
 {
-	http_server_turn(server, timers_wait_ms(timers, clock_ms()));
+	http_server_turn(server, more ? 0 : timers_wait_ms(timers, clock_ms()));
 	timers_run(timers, clock_ms());
-	api_end_turn(api);
+	return api_end_turn(api);
 }
 
 static void run(struct http_server *server, struct api *api, struct timers *timers, int signals)
 {
 	int64_t deadline_ms;
+	bool more = false;
 
 	while (!stop_is_asked(signals))
-		turn(server, api, timers);
+		more = turn(server, api, timers, more);
+	http_server_finish(server);
+	api_wind_up(api);
 	deadline_ms = clock_ms() + FINISH_MS;
-	while (!http_server_finish(server) && clock_ms() < deadline_ms) {
-		http_server_turn(server, 50);
-		timers_run(timers, clock_ms());
-		api_end_turn(api);
-	}
+	while ((!http_server_finish(server) || more) && clock_ms() < deadline_ms)
+		more = turn(server, api, timers, more);
 }
 
 static void say_ready(const struct settings *settings, const struct http_server *server)

@@ -551,3 +551,13 @@ def test_sigterm_sends_current_answers_and_ends(bench):
     for appender in appenders:
         appender.join()
         assert not appender.refused
+
+
+def test_sigterm_ends_long_polls(bench):
+    running = bench.store("--memory")
+    append(running, "poll-1", -1, event())
+    waiting = parked(running, "/streams/poll-1/1/forward/5", {"ES-LongPoll": "60"})
+    page(running, "/streams/poll-1")
+    assert running.stop() == 0
+    status, _, headers, body = waiting.answer()
+    assert (status, headers["Connection"], json.loads(body)["entries"]) == (200, "close", [])

@@ -11,7 +11,7 @@ import pytest
 
 import harness
 from devstore_client import (ATOM, EVENTS, Appender, Raw, append, append_text, event, event_id,
-                             page, set_metadata)
+                             page, request_text, set_metadata)
 
 FAULTS = {"Content-Type": "application/x-faults"}
 
@@ -106,10 +106,7 @@ def test_a_full_disk_is_a_500_that_writes_nothing(bench, tmp_path):
     data = tmp_path / "store.db"
     program = bench.program("rowstream-devstore", "--port", "0", "--data", data,
                             wrapper=("prlimit", "--fsize=3000000"))
-    address = program.await_ready().split("//")[1]
-    store = harness.Store.__new__(harness.Store)
-    store.host, store.port, store._tls, store.address = *address.split(":"), None, address
-    store.port = int(store.port)
+    store = attach(program)
     written, answer = 0, None
     while written < 1000:
         answer = store.request("POST", "/streams/full-1", {
@@ -129,6 +126,23 @@ def test_a_full_disk_is_a_500_that_writes_nothing(bench, tmp_path):
     again = bench.store("--data", data)
     assert ids_count(again) == written
     assert append(again, "full-1", written - 1, event()) == (201, written)
+
+
+def test_no_answer_goes_out_before_its_own_commit(bench, tmp_path):
+    """The second request of a pipeline is handled while the first one's answer is sent. Its commit
+    fails, so its answer must not be 201."""
+    program = bench.program("rowstream-devstore", "--port", "0", "--data", tmp_path / "store.db",
+                            wrapper=("prlimit", "--fsize=2000000"))
+    store = attach(program)
+    large = [event(data={"p": "x" * 1_000_000}) for _ in range(4)]
+    with Raw(store) as raw:
+        raw.send(append_text("first-1", -1, event()) + append_text("second-1", -1, *large))
+        received = b""
+        while received.count(b"HTTP/1.1 ") < 2:
+            received += raw.socket.recv(65536)
+    assert [int(one.split()[0]) for one in received.split(b"HTTP/1.1 ")[1:]] == [201, 500]
+    assert page(store, "/streams/first-1")[0] == 200
+    assert page(store, "/streams/second-1")[0] == 404
 
 
 def ids_count(store):
@@ -182,6 +196,40 @@ def test_thousands_of_idle_connections(bench):
             one.close()
     harness.wait_until(lambda: page(store, "/stats", {"Accept": "application/json"})[2]["proc"][
         "connections"] < 100, "closed connections are noticed")
+
+
+def test_more_connections_than_descriptors(bench):
+    program = bench.program("rowstream-devstore", "--port", "0", "--memory",
+                            wrapper=("prlimit", "--nofile=40"))
+    store = attach(program)
+    with Raw(store) as first:
+        first.send(request_text("GET", "/info"))
+        assert first.answer()[0] == 200
+        crowd = [socket.create_connection((store.host, store.port)) for _ in range(60)]
+        # Those inside are served, and the process does not spin over those outside.
+        before = cpu_ticks(program.pid)
+        first.send(append_text("crowd-1", -1, event()))
+        assert first.answer()[0] == 201
+        time.sleep(0.5)
+        assert cpu_ticks(program.pid) - before < 25
+        for one in crowd:
+            one.close()
+    assert append(store, "crowd-1", 0, event()) == (201, 1)
+
+
+def cpu_ticks(pid):
+    with open(f"/proc/{pid}/stat", encoding="utf-8") as stat:
+        fields = stat.read().rsplit(")", 1)[1].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def attach(program):
+    """A Store over a program that was started in some other way."""
+    store = harness.Store.__new__(harness.Store)
+    store.address = program.await_ready().split("//")[1]
+    store.host, port = store.address.split(":")
+    store.port, store._tls = int(port), None
+    return store
 
 
 def test_a_body_that_comes_too_slowly_is_a_bare_200(bench):
