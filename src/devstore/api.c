@@ -225,6 +225,8 @@ static bool prepare(struct call *call, const struct route *route, bool known)
 		users_log_in(call->api->options.users, http_header(call->exchange, "Authorization"),
 			&call->caller) == LOGIN_WRONG)
 		answer_wrong_login(call);
+	else if (known && span_is(call->exchange->request.method, "OPTIONS"))
+		http_answer(call->exchange, 200, "OK");
 	else if (!route)
 		http_answer(call->exchange, known ? 405 : 404,
 			known ? "Method Not Allowed" : "Not Found");

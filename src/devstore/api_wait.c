@@ -128,6 +128,30 @@ static void refuse_everybody(struct call *call)
 	http_server_listen(api->server, false);
 }
 
+static void run_late(struct timer *timer)
+{
+	struct pending *pending =
+		(struct pending *)((char *)timer - offsetof(struct pending, timer));
+	struct fault_plan plan = {.kind = FAULT_NONE};
+	struct http_exchange *exchange = pending->exchange;
+	struct api *api = pending->api;
+
+	free_pending(pending);
+	exchange->gone = NULL;
+	api_run(api, exchange, &plan);
+}
+
+/* As an append that its sender gave up, and that waited in some queue. */
+static void run_it_late(struct call *call)
+{
+	struct pending *pending = new_pending(call->api, call->exchange);
+
+	http_detach(call->exchange);
+	pending->timer.fire = run_late;
+	timer_set(call->api->options.timers, &pending->timer, clock_ms() + call->plan.delay_ms);
+	move_pending(pending, &call->api->aside);
+}
+
 static void answer_redirect(struct call *call)
 {
 	struct strbuf location = {0};
@@ -181,6 +205,9 @@ bool api_meet_fault(struct call *call)
 		return true;
 	case FAULT_NEVER:
 		move_pending(new_pending(call->api, call->exchange), &call->api->aside);
+		return true;
+	case FAULT_LATE:
+		run_it_late(call);
 		return true;
 	case FAULT_REFUSE:
 		refuse_everybody(call);

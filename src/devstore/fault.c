@@ -12,6 +12,7 @@ const char fault_help[] =
 	"    delay            written, answered after ms\n"
 	"    lose-before      connection closed, nothing written\n"
 	"    lose-after       written, connection closed without an answer\n"
+	"    late             connection closed, written after ms all the same\n"
 	"    error            500 \"Write timeout\", nothing written\n"
 	"    error-after      500 \"Write timeout\", written\n"
 	"    unavailable      503 \"Server Is Not Ready\"\n"
@@ -31,7 +32,7 @@ const char fault_help[] =
 	"    method=POST      only such requests (all but /devstore, /web, /info and the like)\n"
 	"    skip=N count=N   leave the first N requests alone; hit N at most\n"
 	"    for=MS           over after this time\n"
-	"    ms=N             of delay (1000) and refuse (2000)\n";
+	"    ms=N             of delay and late (1000), and of refuse (2000)\n";
 
 struct fault {
 	char *spec;
@@ -53,6 +54,7 @@ static const char *const kind_names[FAULT_KINDS] = {
 	[FAULT_DELAY] = "delay",
 	[FAULT_LOSE_BEFORE] = "lose-before",
 	[FAULT_LOSE_AFTER] = "lose-after",
+	[FAULT_LATE] = "late",
 	[FAULT_ERROR_AFTER] = "error-after",
 	[FAULT_ERROR] = "error",
 	[FAULT_UNAVAILABLE] = "unavailable",
@@ -285,7 +287,7 @@ void fault_plan_for(struct fault_set *set, const struct fault_subject *subject, 
 			plan->close = true;
 		else
 			plan->kind = fault->kind;
-		if (fault->kind == FAULT_REFUSE)
+		if (fault->kind == FAULT_REFUSE || fault->kind == FAULT_LATE)
 			plan->delay_ms = fault->ms;
 		if (fault->kind == FAULT_REDIRECT)
 			plan->to = fault->to;

@@ -16,6 +16,7 @@ struct fault_plan {
 		FAULT_DELAY,	       /* written, answered late */
 		FAULT_LOSE_BEFORE,     /* nothing written, connection closed */
 		FAULT_LOSE_AFTER,      /* written, connection closed */
+		FAULT_LATE,	       /* connection closed, written later all the same */
 		FAULT_ERROR_AFTER,     /* written, 500 "Write timeout" */
 		FAULT_ERROR,	       /* nothing written, 500 "Write timeout" */
 		FAULT_UNAVAILABLE,     /* nothing written, 503 */
@@ -29,7 +30,7 @@ struct fault_plan {
 		FAULT_REFUSE,	       /* all connections closed, new ones refused for a time */
 		FAULT_KINDS,
 	} kind;
-	int64_t delay_ms; /* before the answer; FAULT_REFUSE: how long */
+	int64_t delay_ms; /* before the answer; FAULT_LATE, FAULT_REFUSE: how long */
 	bool close;	  /* the connection ends behind the answer */
 	const char *to;	  /* FAULT_REDIRECT: "host:port"; lives as long as the fault */
 };

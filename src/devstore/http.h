@@ -72,6 +72,9 @@ void http_add_header(struct http_exchange *exchange, const char *name, struct sp
 int http_request_count(const struct http_exchange *exchange);
 bool http_is_encrypted(const struct http_exchange *exchange);
 void http_send(struct http_exchange *exchange);
+/* Closes the connection without a word, and keeps the request for later: the exchange goes on as
+ * if its client were still there, and its answer goes nowhere. */
+void http_detach(struct http_exchange *exchange);
 /* Closes the connection without a word. */
 void http_hang_up(struct http_exchange *exchange);
 

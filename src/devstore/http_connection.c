@@ -64,6 +64,15 @@ static void exchange_clear(struct http_exchange *exchange)
 	strbuf_clear(&exchange->body);
 }
 
+static void close_socket(struct connection *connection)
+{
+	tls_free(connection->tls);
+	connection->tls = NULL;
+	if (connection->fd >= 0)
+		close(connection->fd);
+	connection->fd = -1;
+}
+
 /* The memory lives on until the turn is over: epoll may still name it. */
 void connection_close(struct connection *connection)
 {
@@ -75,9 +84,7 @@ void connection_close(struct connection *connection)
 	if (connection->state == HANDLING && exchange->gone)
 		exchange->gone(exchange);
 	connection->state = CLOSED;
-	tls_free(connection->tls);
-	connection->tls = NULL;
-	close(connection->fd);
+	close_socket(connection);
 	charge(connection, 0);
 	TAILQ_REMOVE(&server->open, connection, link);
 	TAILQ_INSERT_TAIL(&server->closed, connection, link);
@@ -528,8 +535,17 @@ void http_send(struct http_exchange *exchange)
 	exchange->gone = NULL;
 	if (connection->state != HANDLING)
 		return;
+	if (connection->fd < 0) {
+		connection_close(connection);
+		return;
+	}
 	start_writing(connection);
 	advance(connection);
+}
+
+void http_detach(struct http_exchange *exchange)
+{
+	close_socket(connection_of(exchange));
 }
 
 void http_hang_up(struct http_exchange *exchange)

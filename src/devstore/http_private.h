@@ -14,7 +14,7 @@ struct connection {
 	struct http_exchange exchange; /* first: an exchange is its connection */
 	struct http_server *server;
 	TAILQ_ENTRY(connection) link;
-	int fd;
+	int fd; /* -1: detached */
 	struct tls *tls;
 	enum connection_state state;
 	int64_t since_ms; /* when the state began, or the last byte moved */

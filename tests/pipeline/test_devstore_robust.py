@@ -413,6 +413,20 @@ def test_faults_that_lose_the_answer(bench, fault, written):
     assert len(store.read("f-1")) == 1
 
 
+def test_an_append_that_is_executed_after_its_sender_gave_up(bench):
+    store = bench.store("--memory", "--fault", "late:ms=300,count=2,method=POST")
+    for stream in ("f-1", "f-2"):
+        with Raw(store) as raw:
+            raw.send(append_text(stream, -1, event(1)))
+            assert raw.closed()
+    assert append(store, "f-2", -1, event(2)) == (201, 0)
+    harness.wait_until(lambda: page(store, "/streams/f-1")[0] == 200, "it is written")
+    assert [one["id"] for one in store.read("f-1")] == [event_id(1)]
+    # The other one came too late: its version was taken.
+    assert [one["id"] for one in store.read("f-2")] == [event_id(2)]
+    assert hits(store) == [2]
+
+
 @pytest.mark.parametrize("fault, written", [("never", False), ("never-after", True)])
 def test_faults_that_never_answer(bench, fault, written):
     store = bench.store("--memory", "--fault", fault + ":count=1,method=POST")
