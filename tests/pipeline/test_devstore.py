@@ -170,6 +170,31 @@ def test_pipelined_requests_are_answered_in_order(store):
     assert answers == [b"0", b"1", b"2", b"3", b"4"]
 
 
+def all_at_once(store, texts):
+    """The answers to requests that are sent at the same time, each on its own connection."""
+    connections = [Raw(store) for _ in texts]
+    for raw, text in zip(connections, texts):
+        raw.send(text)
+    answers = [raw.answer() for raw in connections]
+    for raw in connections:
+        raw.close()
+    return [(status, headers.get("ES-CurrentVersion")) for status, _, headers, _ in answers]
+
+
+def test_of_writers_at_one_version_exactly_one_wins(store):
+    for turn in range(20):
+        answers = all_at_once(store, [append_text(f"race-{turn}", -1, event()) for _ in range(32)])
+        assert sorted(answers, key=str) == [(201, None)] + [(400, "0")] * 31
+
+
+def test_one_event_appended_by_many_is_there_once(store):
+    for version in (-1, -2):
+        one = event()
+        answers = all_at_once(store, [append_text(f"same{version}", version, one)] * 32)
+        assert answers == [(201, None)] * 32
+        assert len(store.read(f"same{version}")) == 1
+
+
 # --- Names ---
 
 @pytest.mark.parametrize("sent, kept", [
