@@ -88,7 +88,9 @@ static bool fits_segment(struct span pattern, struct span segment, struct call *
 		return call->is_all;
 	case 's':
 		strbuf_reset(&call->stream);
-		return segment.len && uri_decode(segment, &call->stream);
+		/* "." and ".." are steps of a path, which no path of ours has. */
+		return segment.len && !span_is(segment, ".") && !span_is(segment, "..") &&
+		       uri_decode(segment, &call->stream);
 	case 'e':
 		call->event = segment;
 		return segment.len > 0;
@@ -232,8 +234,6 @@ static bool prepare(struct call *call, const struct route *route, bool known)
 			known ? "Method Not Allowed" : "Not Found");
 	else if (call->uri.trailing_slash && route->is_stream)
 		answer_moved(call);
-	else if (route->is_stream && !call->is_all && !call->stream.len)
-		http_answer(call->exchange, 400, "Bad Request");
 	else if (choose_media(call, route))
 		return true;
 	return false;

@@ -61,8 +61,7 @@ void feed_print_data_json(struct strbuf *out, const struct stored_record *event,
 
 void feed_print_xml(struct strbuf *out, const struct feed *feed, const struct stored_page *page,
 	bool forward, enum embed embed);
-void feed_print_entry_xml(
-	struct strbuf *out, const char *base, const struct stored_entry *entry, enum embed embed);
+void feed_print_entry_xml(struct strbuf *out, const char *base, const struct stored_entry *entry);
 void feed_print_event_xml(struct strbuf *out, const struct stored_record *event);
 void feed_print_data_xml(struct strbuf *out, const struct stored_record *event);
 

@@ -262,10 +262,8 @@ static void entry_elements(struct strbuf *out, const char *prefix, const char *b
 	strbuf_clear(&uri);
 }
 
-void feed_print_entry_xml(
-	struct strbuf *out, const char *base, const struct stored_entry *entry, enum embed embed)
+void feed_print_entry_xml(struct strbuf *out, const char *base, const struct stored_entry *entry)
 {
-	(void)embed;
 	strbuf_add_text(out, HEADER "<atom:entry xmlns:atom=\"" ATOM "\">");
 	entry_elements(out, "atom:", base, entry, true);
 	strbuf_add_text(out, "</atom:entry>");

@@ -22,7 +22,6 @@ struct http_request {
 	struct span method, target;
 	struct span headers; /* the lines, to look names up in */
 	struct span body;
-	bool body_refused; /* longer than allowed, or too slow: there is no body */
 };
 
 /* One request and its answer; lives from handle() to http_send() or http_hang_up(). */

@@ -39,11 +39,6 @@ static const struct media_info infos[MEDIA_NONE] = {
 	[MEDIA_TEXT] = {"text/plain", "text/plain; charset=utf-8", "2021435672"},
 };
 
-const char *media_name(enum media media)
-{
-	return infos[media].name;
-}
-
 const char *media_content_type(enum media media)
 {
 	return infos[media].content_type;

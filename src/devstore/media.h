@@ -36,8 +36,6 @@ enum media {
 		MEDIA_BIT(MEDIA_KURRENT_ATOM_JSON) | MEDIA_BIT(MEDIA_TEXT_XML) | \
 		MEDIA_BIT(MEDIA_APP_XML) | MEDIA_BIT(MEDIA_JSON))
 
-/* "application/json" */
-const char *media_name(enum media media);
 /* For a Content-Type header; adds the character set where there is one. */
 const char *media_content_type(enum media media);
 /* Its number in an ETag. */

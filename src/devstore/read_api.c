@@ -392,7 +392,7 @@ static void print_event(struct call *call, const struct stored_entry *entry, enu
 		feed_print_entry_json(out, call->base.data, entry, embed);
 		break;
 	case MEDIA_ATOM_XML:
-		feed_print_entry_xml(out, call->base.data, entry, embed);
+		feed_print_entry_xml(out, call->base.data, entry);
 		break;
 	case MEDIA_HTML:
 		feed_print_entry_json(&json, call->base.data, entry, embed);

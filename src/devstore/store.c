@@ -505,7 +505,6 @@ struct store *store_open(const struct store_options *options, struct error *erro
 
 	TAILQ_INIT(&store->recent);
 	store->ids = id_cache_new();
-	store->in_memory = !options->file;
 	ok = options->file ? open_file(store, options, error) : open_memory(store, error);
 	ok = ok && execute(store, "PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY", error);
 	if (!ok || !prepare_all(store, error)) {

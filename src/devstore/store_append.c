@@ -168,12 +168,11 @@ static void forget_metadata(struct store *store, const struct stream *stream)
 	original->meta_known = false;
 }
 
-static void make_id(struct store *store, unsigned char *id)
+static void make_id(unsigned char *id)
 {
 	sqlite3_randomness(EVENT_ID_BYTES, id);
 	id[6] = (unsigned char)((id[6] & 0x0f) | 0x40);
 	id[8] = (unsigned char)((id[8] & 0x3f) | 0x80);
-	(void)store;
 }
 
 static bool write_metadata(struct store *store, struct span stream, struct span json)
@@ -183,7 +182,7 @@ static bool write_metadata(struct store *store, struct span stream, struct span 
 	struct stream *metastream;
 	bool ok;
 
-	make_id(store, event.id);
+	make_id(event.id);
 	add_metastream_of(&name, stream);
 	metastream = store_stream(store, strbuf_span(&name));
 	/* Whoever has tombstoned a metastream by its own name has no metadata any more. */
@@ -277,7 +276,7 @@ static void write_delete(struct store *store, struct stream *stream, bool hard)
 
 	if (!store_begin(store))
 		return;
-	make_id(store, tombstone.id);
+	make_id(tombstone.id);
 	if (hard)
 		write_event(store, stream, STREAM_DELETED, &tombstone);
 	else
@@ -294,7 +293,7 @@ void store_delete(struct store *store, struct span stream_name, int64_t expected
 	int64_t first;
 
 	*answer = (struct append_answer){.status = APPEND_DONE};
-	make_id(store, unknown.id);
+	make_id(unknown.id);
 	decision = decide(store, stream, expected, &unknown, 1, &first);
 	if (decision == DECISION_WRITE && !hard && stream->last < 0 && !has_metadata(store, stream))
 		decision = DECISION_WRONG_VERSION;

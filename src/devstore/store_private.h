@@ -55,7 +55,6 @@ struct store {
 	int64_t last_created;
 	bool dirty, broken;
 	struct error error; /* of the turn: why broken */
-	bool in_memory;
 };
 
 /* A statement ready to be bound; finish it with store_done. */

@@ -225,6 +225,7 @@ def test_names_that_are_none(store):
     assert post("/streams/a%00b") == 400
     assert post("/streams/a/b") == 405
     assert post("/streams/a//") == 404
+    assert post("/streams/.") == post("/streams/..") == 404
     assert post("/streams/" + "x" * 8200) == 414
     assert post("/streams/" + "x" * 8100) == 201
     status, headers, body = store.request("GET", "/streams/moved-1/")
