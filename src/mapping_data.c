@@ -502,7 +502,8 @@ static bool needs_care(const struct mapping *mapping)
 
 	if (change->kind == CHANGE_OUTBOX)
 		return mapping->data.count == 1 || change->payload != JS_NONE;
-	return any_damaged(&change->value_doc) ||
+	/* Without a value or a key, its document is still that of a record before. */
+	return (change->payload != JS_NONE && any_damaged(&change->value_doc)) ||
 	       (change->key_is_json && change->key != JS_NONE && any_damaged(&change->key_doc));
 }
 
