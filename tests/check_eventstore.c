@@ -276,8 +276,8 @@ static void add_string(const struct js_doc *doc, uint32_t node, struct strbuf *t
 		ck_assert(js_string(doc, node, text));
 }
 
-/* Gives the recorded head line by line. A body was kept as text, as JSON where it was that, or both;
- * it is in body for as long as the answer is looked at. */
+/* Gives the recorded head line by line. A body was kept as text, as JSON where it was that, or
+ * both; it is in body for as long as the answer is looked at. */
 static struct es_answer replay(const struct js_doc *doc, uint32_t response, struct strbuf *body)
 {
 	struct es_answer answer = {0};
