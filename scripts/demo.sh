@@ -110,7 +110,7 @@ main() {
 	"$BIN/rowstream" run -c "$DEMO/rowstream.yaml" >"$DEMO/bridge.log" 2>&1 </dev/null &
 	pids+=($!)
 	say ''
-	say "${bold}Everything stays up until Ctrl-C.${plain} The store: ${bold}http://$store$plain"
+	say "${bold}Everything stays up until Ctrl-C.${plain} The store: ${bold}http://$store/web$plain"
 	say "  curl -u admin:changeit -H 'Accept: application/json' \\"
 	say "    'http://$store/streams/shopbank.customers-2?embed=body'"
 	wait "${pids[@]}"
