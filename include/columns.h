@@ -46,6 +46,7 @@ struct column_image {
 	uint32_t schema;   /* the image's own Connect schema object, or JS_NONE */
 	struct span table; /* "<db>.<schema>.<table>", parts that are there */
 	bool is_key;	   /* a drop, mask or hash rule that hits it refuses the record */
+	bool hide_only;	   /* no columns of the row: no canonical values */
 };
 
 /* Adds the image's JSON text to out with all rules applied. False: refused, error says which

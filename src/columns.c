@@ -247,7 +247,7 @@ static bool write_value(struct walk *walk, uint32_t column, struct error *error)
 	}
 	if (!walk->image->is_key && is_hit(columns->hash, walk, column))
 		return write_hash(walk, column, error);
-	if (columns->canonical)
+	if (columns->canonical && !walk->image->hide_only)
 		return write_canonical(walk, column, error);
 	strbuf_add_span(walk->out, js_text(walk->image->doc, column + 1));
 	return true;

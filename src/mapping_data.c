@@ -219,25 +219,27 @@ static void row_members(const struct change *change, bool added, struct strbuf *
 	strbuf_add_char(out, '}');
 }
 
-/* The row without the added fields, then under the column rules: in mapping->after. */
-static bool flattened_row(struct mapping *mapping, struct error *error)
+/* The row's columns, or the fields added to it, under the column rules. Types are those of columns:
+ * of the added fields only what is to be hidden is. */
+static bool flattened_members(
+	struct mapping *mapping, bool added, struct strbuf *out, struct error *error)
 {
 	struct column_image image = {
 		.doc = &mapping->doc,
 		.schema_doc = &mapping->change.value_doc,
 		.schema = mapping->change.payload_schema,
 		.table = mapping_table(mapping),
+		.hide_only = added,
 	};
 
-	row_members(&mapping->change, false, &mapping->before);
 	if (columns_idle(mapping->columns)) {
-		strbuf_reset(&mapping->after);
-		strbuf_add_span(&mapping->after, strbuf_span(&mapping->before));
+		row_members(&mapping->change, added, out);
 		return true;
 	}
-	strbuf_reset(&mapping->after);
+	row_members(&mapping->change, added, &mapping->before);
+	strbuf_reset(out);
 	return js_parse(&mapping->doc, strbuf_span(&mapping->before), JS_MAX_DEPTH, error) &&
-	       columns_write(mapping->columns, &image, &mapping->after, error);
+	       columns_write(mapping->columns, &image, out, error);
 }
 
 static bool flattened_data(struct mapping *mapping, struct error *error)
@@ -253,14 +255,15 @@ static bool flattened_data(struct mapping *mapping, struct error *error)
 		add_text(&mapping->data, "\"before\":null,\"after\":null}");
 		return true;
 	}
-	if (!flattened_row(mapping, error))
+	if (!flattened_members(mapping, false, &mapping->after, error))
 		return false;
 	add_text(&mapping->data, deleted ? "\"before\":" : "\"after\":");
 	add(&mapping->data, strbuf_span(&mapping->after));
 	if (change->added_count > 0) {
-		row_members(change, true, &mapping->before);
+		if (!flattened_members(mapping, true, &mapping->whole, error))
+			return false;
 		add_text(&mapping->data, ",\"source\":");
-		add(&mapping->data, strbuf_span(&mapping->before));
+		add(&mapping->data, strbuf_span(&mapping->whole));
 	}
 	add_text(&mapping->data, "}");
 	return true;
