@@ -24,6 +24,7 @@ enum js_type {
 enum js_flag {
 	JS_ESCAPED = 1,	 /* string: holds a backslash, so its bytes are not its characters */
 	JS_FRACTION = 2, /* number: holds '.', 'e' or 'E' */
+	JS_WIDE = 4,	 /* string: holds bytes that are not ASCII */
 };
 
 /* A value. In an object name and value alternate: node n a member's name (JS_STRING), node
@@ -51,19 +52,48 @@ struct js_doc {
 bool js_parse(struct js_doc *doc, struct span text, unsigned max_depth, struct error *error);
 void js_doc_clear(struct js_doc *doc);
 
+/* The look-ups that every walk makes are inline: a record has dozens of nodes. */
+
 /* The value's bytes as they stand; SPAN_NULL for JS_NONE. */
-struct span js_text(const struct js_doc *doc, uint32_t node);
-enum js_type js_type_of(const struct js_doc *doc, uint32_t node);
+static inline struct span js_text(const struct js_doc *doc, uint32_t node)
+{
+	if (node == JS_NONE)
+		return SPAN_NULL;
+	return (struct span){doc->text.ptr + doc->nodes[node].start,
+		doc->nodes[node].end - doc->nodes[node].start};
+}
+
+static inline enum js_type js_type_of(const struct js_doc *doc, uint32_t node)
+{
+	return node == JS_NONE ? JS_NULL : (enum js_type)doc->nodes[node].type;
+}
+
 /* True for JS_NONE and for null: the field knows no difference. */
-bool js_is_null(const struct js_doc *doc, uint32_t node);
+static inline bool js_is_null(const struct js_doc *doc, uint32_t node)
+{
+	return js_type_of(doc, node) == JS_NULL;
+}
 
 /* The value of an object's first member of that name (names with escapes are decoded to compare);
  * JS_NONE if node is no object or has none. */
 uint32_t js_member(const struct js_doc *doc, uint32_t object, const char *name);
 /* Walks an object's member names or an array's elements. First: JS_NONE when empty or neither.
  * Next: give the parent and the current node (in an object: the name). */
-uint32_t js_first(const struct js_doc *doc, uint32_t parent);
-uint32_t js_next(const struct js_doc *doc, uint32_t parent, uint32_t current);
+static inline uint32_t js_first(const struct js_doc *doc, uint32_t parent)
+{
+	if (js_type_of(doc, parent) < JS_ARRAY || doc->nodes[parent].next == parent + 1)
+		return JS_NONE;
+	return parent + 1;
+}
+
+static inline uint32_t js_next(const struct js_doc *doc, uint32_t parent, uint32_t current)
+{
+	uint32_t value = current + (doc->nodes[parent].type == JS_OBJECT);
+	uint32_t next = doc->nodes[value].next;
+
+	return next < doc->nodes[parent].next ? next : JS_NONE;
+}
+
 uint32_t js_count(const struct js_doc *doc, uint32_t parent); /* members or elements */
 
 /* The characters of a JS_STRING node as UTF-8, added to out. False for a lone surrogate (out

@@ -11,10 +11,11 @@ static int index_of(const struct member_names *names, struct span name)
 {
 	const struct member_name *candidate;
 
-	if (name.len > names->longest || !names->by_length[name.len])
+	if (name.len > names->longest || !names->by_length[name.len]) /* none is empty */
 		return -1;
 	for (candidate = names->by_length[name.len]; candidate->text; candidate++)
-		if (memcmp(candidate->text, name.ptr, name.len) == 0)
+		if (candidate->text[0] == name.ptr[0] &&
+			memcmp(candidate->text, name.ptr, name.len) == 0)
 			return candidate->index;
 	return -1;
 }

@@ -4,44 +4,6 @@
 
 #include "json_span.h"
 
-struct span js_text(const struct js_doc *doc, uint32_t node)
-{
-	if (node == JS_NONE)
-		return SPAN_NULL;
-	return (struct span){doc->text.ptr + doc->nodes[node].start,
-		doc->nodes[node].end - doc->nodes[node].start};
-}
-
-enum js_type js_type_of(const struct js_doc *doc, uint32_t node)
-{
-	return node == JS_NONE ? JS_NULL : (enum js_type)doc->nodes[node].type;
-}
-
-bool js_is_null(const struct js_doc *doc, uint32_t node)
-{
-	return js_type_of(doc, node) == JS_NULL;
-}
-
-static bool is_container(const struct js_doc *doc, uint32_t node)
-{
-	return js_type_of(doc, node) >= JS_ARRAY;
-}
-
-uint32_t js_first(const struct js_doc *doc, uint32_t parent)
-{
-	if (!is_container(doc, parent) || doc->nodes[parent].next == parent + 1)
-		return JS_NONE;
-	return parent + 1;
-}
-
-uint32_t js_next(const struct js_doc *doc, uint32_t parent, uint32_t current)
-{
-	uint32_t value = current + (doc->nodes[parent].type == JS_OBJECT);
-	uint32_t next = doc->nodes[value].next;
-
-	return next < doc->nodes[parent].next ? next : JS_NONE;
-}
-
 uint32_t js_count(const struct js_doc *doc, uint32_t parent)
 {
 	uint32_t count = 0, child;
@@ -309,7 +271,7 @@ void js_compact(const struct js_doc *doc, uint32_t node, struct strbuf *out)
 	bool object = js_type_of(doc, node) == JS_OBJECT;
 	uint32_t child;
 
-	if (!is_container(doc, node)) {
+	if (js_type_of(doc, node) < JS_ARRAY) {
 		strbuf_add_span(out, js_text(doc, node));
 		return;
 	}

@@ -26,7 +26,7 @@ static const byte *fail(struct parser *p, const byte *at, const char *why)
 	return NULL;
 }
 
-static uint32_t add_node(struct parser *p, const byte *at, enum js_type type)
+static inline uint32_t add_node(struct parser *p, const byte *at, enum js_type type)
 {
 	struct js_doc *doc = p->doc;
 
@@ -39,15 +39,20 @@ static uint32_t add_node(struct parser *p, const byte *at, enum js_type type)
 	return doc->count++;
 }
 
-static void end_node(struct parser *p, uint32_t node, const byte *at, unsigned flags)
+static inline void end_node(struct parser *p, uint32_t node, const byte *at, unsigned flags)
 {
-	p->doc->nodes[node].end = (uint32_t)(at - p->begin);
-	p->doc->nodes[node].next = p->doc->count;
-	p->doc->nodes[node].flags = (uint8_t)flags;
+	struct js_node *n = &p->doc->nodes[node];
+
+	n->end = (uint32_t)(at - p->begin);
+	n->next = p->doc->count;
+	n->flags = (uint8_t)flags;
 }
 
-static const byte *skip_space(const struct parser *p, const byte *at)
+static inline const byte *skip_space(const struct parser *p, const byte *at)
 {
+	/* Connectors write none. */
+	if (at<p->end && * at> ' ')
+		return at;
 	while (at < p->end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
 		at++;
 	return at;
@@ -217,11 +222,12 @@ static const byte *parse_string(struct parser *p, const byte *at)
 			return at;
 		}
 		if (*at == '\\') {
-			flags = JS_ESCAPED;
+			flags |= JS_ESCAPED;
 			at = skip_escape(p, at);
 		} else if (*at < 0x20) {
 			return fail(p, at, "a control character inside a string");
 		} else {
+			flags |= JS_WIDE;
 			at = skip_utf8(p, at);
 		}
 	}

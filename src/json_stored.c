@@ -32,18 +32,17 @@ static size_t string_bytes(struct span text)
 
 static size_t scalar_bytes(const struct js_doc *doc, uint32_t node)
 {
-	struct span text = js_text(doc, node);
-	size_t quoted = text.len + 2; /* a number that is sent as a string */
+	const struct js_node *n = &doc->nodes[node];
+	size_t len = n->end - n->start;
 
-	switch (js_type_of(doc, node)) {
+	switch (n->type) {
 	case JS_STRING:
-		return string_bytes(text);
+		return n->flags & JS_WIDE ? string_bytes(js_text(doc, node)) : len;
 	case JS_NUMBER:
-		if (doc->nodes[node].flags & JS_FRACTION)
-			return quoted > LONGEST_DOUBLE ? quoted : LONGEST_DOUBLE;
-		return quoted;
+		len += 2; /* one that is sent as a string */
+		return (n->flags & JS_FRACTION) && len < LONGEST_DOUBLE ? LONGEST_DOUBLE : len;
 	default:
-		return text.len;
+		return len;
 	}
 }
 
@@ -55,24 +54,28 @@ static size_t line_bytes(size_t depth)
 
 static size_t stored_bytes(const struct js_doc *doc, uint32_t node, size_t depth)
 {
-	bool object = js_type_of(doc, node) == JS_OBJECT;
-	size_t bytes = 2; /* brackets */
-	uint32_t child;
+	bool object = doc->nodes[node].type == JS_OBJECT;
+	size_t line = line_bytes(depth + 1) + (object ? 3 : 1); /* a comma; a colon and a space */
+	size_t bytes = 2 + line_bytes(depth);			/* brackets */
+	uint32_t child = node + 1, end = doc->nodes[node].next;
 
-	if (js_type_of(doc, node) < JS_ARRAY)
-		return scalar_bytes(doc, node);
-	for (child = js_first(doc, node); child != JS_NONE; child = js_next(doc, node, child)) {
-		bytes += line_bytes(depth + 1) + 1; /* a comma */
+	while (child < end) {
+		bytes += line;
 		if (object)
-			bytes += scalar_bytes(doc, child) + 2;
-		bytes += stored_bytes(doc, child + object, depth + 1);
+			bytes += scalar_bytes(doc, child++);
+		bytes += doc->nodes[child].type >= JS_ARRAY ? stored_bytes(doc, child, depth + 1)
+							    : scalar_bytes(doc, child);
+		child = doc->nodes[child].next;
 	}
-	return bytes + line_bytes(depth);
+	return bytes;
 }
 
 size_t js_stored_bytes(const struct js_doc *doc, uint32_t node)
 {
-	return node == JS_NONE ? 0 : stored_bytes(doc, node, 0);
+	if (node == JS_NONE)
+		return 0;
+	return doc->nodes[node].type >= JS_ARRAY ? stored_bytes(doc, node, 0)
+						 : scalar_bytes(doc, node);
 }
 
 /* --- Numbers --- */
