@@ -415,27 +415,33 @@ static void put_body(struct mapping *mapping, struct event *event, struct span t
 	event->body = (struct span){begin, (size_t)(at - begin)};
 }
 
-static void set_id(struct mapping *mapping, struct event *event)
+/* The outbox row's own id, where the header holds a UUID; readback.c finds it in the metadata. */
+static void set_outbox_id(const struct record *record, struct event *event)
 {
-	const struct record *record = mapping->change.record;
+	struct span value = SPAN_NULL;
+	char text[37];
 	uuid_t uuid;
 	size_t i;
 
+	for (i = 0; i < record->header_count; i++)
+		if (span_is(record->headers[i].name, "id"))
+			value = record->headers[i].value;
+	if (value.len != 36)
+		return;
+	memcpy(text, value.ptr, 36);
+	text[36] = '\0';
+	if (uuid_parse(text, uuid) == 0 && !uuid_is_null(uuid))
+		uuid_unparse_lower(uuid, event->id);
+}
+
+static void set_id(struct mapping *mapping, struct event *event)
+{
+	const struct record *record = mapping->change.record;
+
 	event_id_of_record(span_of(mapping_generation(mapping, record->topic)),
 		span_of(record->topic), record->partition, record->offset, event->id);
-	if (mapping->change.kind != CHANGE_OUTBOX)
-		return;
-	for (i = 0; i < record->header_count; i++) {
-		struct span value = record->headers[i].value;
-		char text[37];
-
-		if (!span_is(record->headers[i].name, "id") || value.len != 36)
-			continue;
-		memcpy(text, value.ptr, 36);
-		text[36] = '\0';
-		if (uuid_parse(text, uuid) == 0 && !uuid_is_null(uuid))
-			uuid_unparse_lower(uuid, event->id);
-	}
+	if (mapping->change.kind == CHANGE_OUTBOX)
+		set_outbox_id(record, event);
 }
 
 static struct event *make_event(struct mapping *mapping)
@@ -484,6 +490,12 @@ enum mapping_result mapping_apply(struct mapping *mapping, const struct record *
 	if (!choose_stream(mapping, error) || !mapping_data(mapping, error))
 		return MAPPING_REFUSED;
 	choose_type(mapping);
+	if (mapping->type.len == 0) {
+		error_set(error, ERROR_REFUSED,
+			"its event type is empty, which no store takes: mapping.event_types names "
+			"a part that it does not have, or its topic's name ends in a dot");
+		return MAPPING_REFUSED;
+	}
 	mapping_metadata(mapping);
 	*event = make_event(mapping);
 	(*event)->stored_bytes = mapping_stored_bytes(mapping);

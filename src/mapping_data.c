@@ -320,6 +320,8 @@ static bool cloudevent_data(struct mapping *mapping, struct error *error)
 {
 	const struct change *change = &mapping->change;
 
+	if (!images_are_open(mapping, error))
+		return false;
 	add_text(&mapping->data, "{");
 	add_key(mapping);
 	if (mapping->key.len > 0)

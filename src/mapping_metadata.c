@@ -74,17 +74,22 @@ struct span mapping_topic_prefix(const struct record *record)
 		record->topic, dot ? (size_t)(dot - record->topic) : strlen(record->topic)};
 }
 
-/* PostgreSQL's ids of one transaction differ behind the ':' (BEGIN, rows and END each have their
- * own); a GTID has one too, but other characters than digits before it. */
+/* PostgreSQL's "<txid>:<lsn>": the ids of one transaction differ behind the ':' (BEGIN, rows and
+ * END each have their own). Two numbers and nothing else: SQL Server's have two colons, GTIDs
+ * dashes. */
 struct span mapping_transaction(const struct mapping *mapping)
 {
 	struct span id = mapping->change.tx_id;
-	size_t i = 0;
+	size_t digits = 0, i;
 
-	while (i < id.len && id.ptr[i] >= '0' && id.ptr[i] <= '9')
-		i++;
-	if (i > 0 && i < id.len && id.ptr[i] == ':')
-		id.len = i;
+	while (digits < id.len && id.ptr[digits] >= '0' && id.ptr[digits] <= '9')
+		digits++;
+	if (digits == 0 || digits + 1 >= id.len || id.ptr[digits] != ':')
+		return id;
+	for (i = digits + 1; i < id.len; i++)
+		if (id.ptr[i] < '0' || id.ptr[i] > '9')
+			return id;
+	id.len = digits;
 	return id;
 }
 
@@ -103,13 +108,21 @@ static bool is_gtid(struct span text)
 	return dashes == 2 || dashes == 4;
 }
 
-static void add_correlation(struct strbuf *out, struct span name, struct span txid)
+/* A transaction record does not say whose it is; a row does. */
+static bool may_be_gtid(const struct change *change)
+{
+	return change->kind == CHANGE_TRANSACTION || span_is(change->connector, "mysql") ||
+	       span_is(change->connector, "mariadb");
+}
+
+static void add_correlation(
+	const struct change *change, struct strbuf *out, struct span name, struct span txid)
 {
 	struct strbuf whole = {0};
 
 	if (!name.ptr || !txid.ptr)
 		return;
-	if (is_gtid(txid)) {
+	if (may_be_gtid(change) && is_gtid(txid)) {
 		add_text(out, "$correlationId", txid);
 		return;
 	}
@@ -137,7 +150,7 @@ static void add_required(struct mapping *mapping, struct strbuf *out)
 	else
 		add_literal(out, "ts", change->ts_ms);
 	add_text(out, "txid", txid);
-	add_correlation(out, name, txid);
+	add_correlation(change, out, name, txid);
 	add_text(out, "connector", change->connector);
 	add_text(out, "source", name);
 	add_text(out, "table", outbox ? SPAN_NULL : mapping_table(mapping));
@@ -203,6 +216,17 @@ static void add_json(struct strbuf *out, const char *name, struct span json)
 }
 
 /* All but Debezium's own; the id is among them, because it proves whose event this is. */
+static bool comes_again(const struct record *record, size_t at)
+{
+	size_t i;
+
+	for (i = at + 1; i < record->header_count; i++)
+		if (span_equal(record->headers[i].name, record->headers[at].name))
+			return true;
+	return false;
+}
+
+/* Of a name that occurs twice the last one, as a server would keep it. */
 static void add_headers(const struct record *record, struct strbuf *out)
 {
 	bool any = false;
@@ -212,7 +236,7 @@ static void add_headers(const struct record *record, struct strbuf *out)
 		const struct header *header = &record->headers[i];
 
 		if ((header->name.len >= 11 && memcmp(header->name.ptr, "__debezium.", 11) == 0) ||
-			!js_utf8_is_valid(header->name))
+			!js_utf8_is_valid(header->name) || comes_again(record, i))
 			continue;
 		strbuf_add_text(out, any ? "," : ",\"headers\":{");
 		strbuf_add_json(out, header->name);

@@ -6,8 +6,6 @@
 
 #include "event.h"
 
-#define METADATA_MAX_DEPTH 64
-
 static struct span text_member(struct readback *readback, uint32_t object, const char *name)
 {
 	uint32_t node = js_member(&readback->doc, object, name);
@@ -95,7 +93,7 @@ void readback_parse(struct readback *readback, const struct stored_event *event,
 		(struct sighting){.number = event->number, .id = event->id, .data = event->data};
 	if (!event->id.ptr || !event->metadata.ptr || !span_equal(event->stream, stream))
 		return;
-	if (!js_parse(&readback->doc, event->metadata, METADATA_MAX_DEPTH, &ignored) ||
+	if (!js_parse(&readback->doc, event->metadata, JS_MAX_DEPTH, &ignored) ||
 		js_type_of(&readback->doc, 0) != JS_OBJECT)
 		return;
 	if (!read_position(readback, sighting) || !id_proves_it(readback, sighting))

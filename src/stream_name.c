@@ -358,11 +358,10 @@ enum key_result stream_key(struct change *change, struct strbuf *out, struct err
 	}
 	if (change->key == JS_NONE)
 		return KEY_ABSENT;
-	if (js_type_of(&change->key_doc, change->key) == JS_OBJECT &&
-		!variable_decimal(change, change->key, &column)) {
+	/* An object is columns, even two that are called scale and value. */
+	if (js_type_of(&change->key_doc, change->key) == JS_OBJECT) {
 		result = add_columns(change, &column, out, error);
 	} else {
-		strbuf_reset(&column);
 		result = add_column(change, change->key, change->key_schema, &column, error);
 		if (result == KEY_RENDERED)
 			stream_name_escape(strbuf_span(&column), true, out);

@@ -386,7 +386,7 @@ class Mapper:
             return None
         connector = self.identity["connector"]
         columns = [(None, self.key, parse(self.key_schema) if self.key_schema else None)]
-        if is_object(self.key) and set(parse(self.key)) != {"scale", "value"}:
+        if is_object(self.key):
             columns = [(name, raw, schema_of_column(self.key_schema, name))
                        for name, _, raw, _, _ in members(self.key)
                        if keep_routers or name not in ROUTERS]
@@ -578,8 +578,8 @@ class Mapper:
         if self.transactions != "append":
             return Outcome(skipped="transaction")
         txid = as_text(raw_member(value, "id"))
-        gtid = not re.match(r"\d+:", txid) and "=" not in txid
-        if re.match(r"\d+:", txid):
+        gtid = txid.count("-") in (2, 4) and "=" not in txid
+        if re.fullmatch(r"\d+:\d+", txid):
             txid = txid.split(":")[0]
         self.ts = int(raw_member(value, "ts_ms"))
         self.txid = txid
