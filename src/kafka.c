@@ -11,7 +11,6 @@
 #include "strbuf.h"
 #include "table.h"
 
-#define BATCH 64
 /* The broker is asked for offsets in slices: the loop must go on turning. */
 #define ASK_SLICE_MS 100
 #define SAME_TROUBLE_MS 60000
@@ -56,8 +55,7 @@ struct kafka {
 	struct kafka_partition **handed; /* the event's array */
 	size_t handed_count;
 
-	rd_kafka_message_t *batch[BATCH], *current;
-	size_t batch_at, batch_count;
+	rd_kafka_message_t *current;
 	struct assigned *recent; /* of the last record: most come in runs */
 	struct header *headers;
 	size_t headers_size;
@@ -422,22 +420,18 @@ static void mark_going(struct kafka *kafka)
 	}
 }
 
-/* Prefetched records of an old assignment must not be taken for the next one's. */
-static void drop_batched(struct kafka *kafka)
+/* What is still to be told of a partition must not outlive it. */
+static void drop_news(struct kafka *kafka, const struct kafka_partition *partition)
 {
-	size_t from, to = kafka->batch_at;
+	struct news *news = TAILQ_FIRST(&kafka->news), *next;
 
-	for (from = kafka->batch_at; from < kafka->batch_count; from++) {
-		rd_kafka_message_t *message = kafka->batch[from];
-		struct assigned *assigned =
-			assigned_of(kafka, rd_kafka_topic_name(message->rkt), message->partition);
-
-		if (!assigned || assigned->going)
-			rd_kafka_message_destroy(message);
-		else
-			kafka->batch[to++] = message;
+	for (; news; news = next) {
+		next = TAILQ_NEXT(news, entry);
+		if (news->partition != partition)
+			continue;
+		TAILQ_REMOVE(&kafka->news, news, entry);
+		free(news);
 	}
-	kafka->batch_count = to;
 }
 
 void kafka_release(struct kafka *kafka)
@@ -448,13 +442,14 @@ void kafka_release(struct kafka *kafka)
 
 	if (kafka->rebalance != REBALANCE_RELEASE)
 		return;
-	drop_batched(kafka);
 	if (kafka->cooperative)
 		error = rd_kafka_incremental_unassign(kafka->rk, kafka->changing);
 	else
 		code = rd_kafka_assign(kafka->rk, NULL);
-	for (i = 0; i < kafka->handed_count; i++)
+	for (i = 0; i < kafka->handed_count; i++) {
+		drop_news(kafka, kafka->handed[i]);
 		assigned_free(kafka, (struct assigned *)kafka->handed[i]);
+	}
 	kafka->handed_count = 0;
 	end_rebalance(kafka, error, code);
 }
@@ -541,12 +536,27 @@ static struct assigned *owner_of(struct kafka *kafka, const rd_kafka_message_t *
 	return kafka->recent;
 }
 
+/* Records that the library cannot read and steps over: going on would lose them. */
+static bool is_passed_over(rd_kafka_resp_err_t code)
+{
+	return code == RD_KAFKA_RESP_ERR__BAD_MSG || code == RD_KAFKA_RESP_ERR__BAD_COMPRESSION ||
+	       code == RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED;
+}
+
 /* An error instead of a record: the state of one partition. */
 static void message_of_data(struct kafka *kafka, const rd_kafka_message_t *message)
 {
 	struct assigned *assigned = message->rkt ? owner_of(kafka, message) : NULL;
 	struct news *news;
 
+	if (is_passed_over(message->err)) {
+		error_set(&add_news(kafka, KAFKA_FATAL)->event.error, ERROR_FATAL,
+			"kafka: %s partition %d offset %lld: %s; the library would go on past it",
+			message->rkt ? rd_kafka_topic_name(message->rkt) : "?",
+			(int)message->partition, (long long)message->offset,
+			rd_kafka_message_errstr(message));
+		return;
+	}
 	if (message->err != RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || !assigned) {
 		add_trouble(kafka, message->err, rd_kafka_message_errstr(message));
 		return;
@@ -599,16 +609,16 @@ static void fill_record(
 	fill_headers(kafka, message, record);
 }
 
-static bool refill(struct kafka *kafka)
+/* One at a time: before 2.1.0 a batch counts records as read that a rebalance then throws away. */
+static rd_kafka_message_t *next_message(struct kafka *kafka)
 {
-	ssize_t count;
+	rd_kafka_message_t *message = rd_kafka_consume_queue(kafka->data, 0);
 
+	if (message)
+		return message;
+	/* Calmed first, asked again after: what came in between must not be slept on. */
 	calm(kafka->data_fd);
-	kafka->batch_at = kafka->batch_count = 0;
-	count = rd_kafka_consume_batch_queue(kafka->data, 0, kafka->batch, BATCH);
-	if (count > 0)
-		kafka->batch_count = (size_t)count;
-	return count > 0;
+	return rd_kafka_consume_queue(kafka->data, 0);
 }
 
 int kafka_read(struct kafka *kafka, struct record *record, struct kafka_partition **from)
@@ -619,9 +629,9 @@ int kafka_read(struct kafka *kafka, struct record *record, struct kafka_partitio
 		if (kafka->current)
 			rd_kafka_message_destroy(kafka->current);
 		kafka->current = NULL;
-		if (kafka->batch_at == kafka->batch_count && !refill(kafka))
+		kafka->current = next_message(kafka);
+		if (!kafka->current)
 			return 0;
-		kafka->current = kafka->batch[kafka->batch_at++];
 		if (kafka->current->err) {
 			message_of_data(kafka, kafka->current);
 			continue;
@@ -646,8 +656,11 @@ void kafka_store(struct kafka *kafka, struct kafka_partition *partition, int64_t
 	rd_kafka_topic_partition_list_t *list;
 	rd_kafka_topic_partition_t *element;
 
-	/* The library does not guard this at unassign and close. */
-	if (offset <= assigned->stored || offset <= partition->committed)
+	/* The library does not guard this at unassign and close. Reading begins one before the
+	 * commit at most, unless the operator went further back: then his offsets are the new ones.
+	 */
+	if (offset <= assigned->stored ||
+		(partition->start + 1 >= partition->committed && offset <= partition->committed))
 		return;
 	list = rd_kafka_topic_partition_list_new(1);
 	element = rd_kafka_topic_partition_list_add(list, partition->topic, partition->partition);
@@ -694,8 +707,6 @@ static void free_messages(struct kafka *kafka)
 {
 	if (kafka->current)
 		rd_kafka_message_destroy(kafka->current);
-	while (kafka->batch_at < kafka->batch_count)
-		rd_kafka_message_destroy(kafka->batch[kafka->batch_at++]);
 }
 
 /* Everything that was taken from the library goes back first, or destroying waits for it. */

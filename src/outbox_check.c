@@ -359,16 +359,10 @@ static void read_later(
 		outbox, stream, STREAM_DEFERRED, now_ms + outbox_backoff_ms(outbox, stream->tries));
 }
 
-static void page_read(struct outbox *outbox, struct stream *stream, const struct outbox_page *page,
-	int64_t now_ms)
+static void page_read(struct outbox *outbox, struct stream *stream, const struct outbox_page *page)
 {
 	struct check *check = stream->check;
 
-	/* A reader that lags behind must not decide what is there. */
-	if (check->pages == 0 && page->last_number < stream->conflict) {
-		read_later(outbox, stream, "a read lags behind what an append was told", now_ms);
-		return;
-	}
 	note_page(outbox, stream, page);
 	check->saw_start = page->at_start || check->lowest == 0 || page->count == 0;
 	check->pages++;
@@ -441,14 +435,13 @@ static void no_stream(struct outbox *outbox, struct stream *stream)
 }
 
 static void metadata_read(struct outbox *outbox, struct stream *stream, enum read_outcome outcome,
-	const struct outbox_page *page, int64_t now_ms)
+	const struct outbox_page *page)
 {
 	if (outcome == READ_PAGE && says_deleted(page)) {
 		soft_deleted(outbox, stream);
-	} else if (stream->conflict >= 0) {
-		stream->check->metadata = false;
-		read_later(outbox, stream, "a read lags behind what an append was told", now_ms);
 	} else {
+		/* The read lags behind the conflict, or what it named is gone with its leader: -1
+		 * is tried, and another conflict only leads back here. */
 		finish(outbox, stream, false);
 	}
 }
@@ -481,9 +474,9 @@ void outbox_read_ended(struct outbox *outbox, struct stream *stream, enum read_o
 	else if (!answered)
 		read_later(outbox, stream, text, now_ms);
 	else if (stream->check->metadata)
-		metadata_read(outbox, stream, outcome, page, now_ms);
+		metadata_read(outbox, stream, outcome, page);
 	else if (outcome == READ_PAGE)
-		page_read(outbox, stream, page, now_ms);
+		page_read(outbox, stream, page);
 	else if (outcome == READ_NO_STREAM)
 		no_stream(outbox, stream);
 	else if (outcome == READ_TOO_LARGE)
