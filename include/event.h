@@ -29,7 +29,7 @@ struct event {
 	char id[37];	  /* UUID text in lower case, NUL-terminated */
 	char op; /* the change's op letter; 0 where it has none (outbox, transaction, ddl) */
 	bool may_create;     /* op c or r: an unknown stream may be tried at expected version -1 */
-	bool unless_deleted; /* append only if the stream's last event of ours is no d */
+	bool unless_deleted; /* append only if its partition's event before it is no d */
 	bool sentinel;	     /* the record before the committed offset: must be there, never sent */
 	/* The outbox's: seen in the stream while reading back; not a repeat of an earlier change;
 	 * written behind later offsets (on_hole = append). */

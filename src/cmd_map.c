@@ -55,7 +55,7 @@ static void add_why(struct strbuf *line, const struct change *change, const stru
 	if (change->payload_schema != JS_NONE)
 		strbuf_add_text(&why, ", with a schema block");
 	if (event && event->unless_deleted)
-		strbuf_add_text(&why, ", appended only unless the stream already ends in a delete");
+		strbuf_add_text(&why, ", appended only unless the event before it is a delete");
 	add_member(line, "why", strbuf_span(&why));
 	strbuf_clear(&why);
 }

@@ -101,7 +101,6 @@ void stream_doubt(struct outbox *outbox, struct stream *stream)
 	unfreeze(outbox, stream);
 	stream->broken = false;
 	stream->revision = REVISION_UNKNOWN;
-	stream->last_op = 0;
 	stream->last_origin = NULL;
 	memset(stream->checked, 0, sizeof(stream->checked));
 	check_free(stream->check);
@@ -155,7 +154,7 @@ struct checked *stream_checked(struct stream *stream, const struct feed *feed)
 }
 
 /* More feeds than there is room for only cost another reading back. */
-void stream_note_checked(struct stream *stream, const struct feed *feed, int64_t offset)
+void stream_note_checked(struct stream *stream, const struct feed *feed, int64_t offset, char op)
 {
 	struct checked *checked = stream_checked(stream, feed);
 
@@ -163,9 +162,10 @@ void stream_note_checked(struct stream *stream, const struct feed *feed, int64_t
 		memmove(stream->checked + 1, stream->checked,
 			sizeof(stream->checked) - sizeof(stream->checked[0]));
 		checked = &stream->checked[0];
-		*checked = (struct checked){feed, offset};
+		*checked = (struct checked){feed, offset, op};
 	} else if (offset > checked->offset) {
 		checked->offset = offset;
+		checked->op = op;
 	}
 }
 
@@ -193,12 +193,11 @@ const struct origin *outbox_origin(struct outbox *outbox, struct span source, st
 	return origin;
 }
 
-void stream_note_last(struct outbox *outbox, struct stream *stream, char op, struct span source,
+void stream_note_last(struct outbox *outbox, struct stream *stream, struct span source,
 	struct span table, struct span position)
 {
 	const struct origin *last = stream->last_origin;
 
-	stream->last_op = op;
 	if (!last || !span_equal(last->source, source) || !span_equal(last->table, table))
 		stream->last_origin = outbox_origin(outbox, source, table);
 	if (outbox->options.dedupe_source) {

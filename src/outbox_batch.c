@@ -37,7 +37,6 @@ static void guess_failed(struct outbox *outbox)
 
 /* What the batch so far leaves behind in the stream: the next event is judged by it. */
 struct tail {
-	char op;
 	bool known;  /* source and table mean something */
 	bool unsent; /* it is an event of the batch, not of the stream */
 	struct span source, table, position;
@@ -71,6 +70,18 @@ static bool may_be_repeat(
 	       position_compare(event->position, tail->position) <= 0;
 }
 
+/* The op of its own partition's event before it, in the batch or in the stream. Another partition's
+ * would not do: two instances see those in different orders, and would judge differently. */
+static char op_before(struct stream *stream, const struct event *event)
+{
+	const struct event *earlier = TAILQ_PREV(event, event_queue, entry);
+	const struct checked *checked = stream_checked(stream, event->ticket.feed);
+
+	while (earlier && earlier->ticket.feed != event->ticket.feed)
+		earlier = TAILQ_PREV(earlier, event_queue, entry);
+	return (char)(earlier ? earlier->op : checked ? checked->op : 0);
+}
+
 enum verdict { TAKE, LEAVE_OUT, STOP_BEFORE, CHECK_FIRST, REFUSE };
 
 static enum verdict judge(struct outbox *outbox, struct stream *stream, const struct tail *tail,
@@ -86,7 +97,7 @@ static enum verdict judge(struct outbox *outbox, struct stream *stream, const st
 		if (!checked || (event->offset <= checked->offset && !event->late))
 			return CHECK_FIRST;
 	}
-	if (event->unless_deleted && tail->op == 'd')
+	if (event->unless_deleted && op_before(stream, event) == 'd')
 		return LEAVE_OUT;
 	if (!outbox->options.shared_streams && !same_origin(tail, event))
 		return REFUSE;
@@ -124,8 +135,7 @@ static size_t collect(struct outbox *outbox, struct stream *stream, struct tail 
 		if (*verdict != TAKE || (count > 0 && bytes > outbox->options.max_batch_bytes))
 			break;
 		outbox->bodies[count++] = event->body;
-		*tail = (struct tail){
-			event->op, true, true, event->source, event->table, event->position};
+		*tail = (struct tail){true, true, event->source, event->table, event->position};
 	}
 	return count;
 }
@@ -135,7 +145,6 @@ static struct tail tail_of(const struct stream *stream)
 	const struct origin *origin = stream->last_origin;
 
 	return (struct tail){
-		.op = stream->last_op,
 		.known = origin != NULL,
 		.source = origin ? origin->source : SPAN_NULL,
 		.table = origin ? origin->table : SPAN_NULL,
@@ -223,9 +232,9 @@ static void settle_frozen(struct outbox *outbox, struct stream *stream, enum set
 
 		stream->frozen--;
 		outbox->frozen--;
-		stream_note_checked(stream, event->ticket.feed, event->late ? -1 : event->offset);
-		stream_note_last(
-			outbox, stream, event->op, event->source, event->table, event->position);
+		stream_note_checked(
+			stream, event->ticket.feed, event->late ? -1 : event->offset, event->op);
+		stream_note_last(outbox, stream, event->source, event->table, event->position);
 		stream_settle(outbox, stream, event, how, NULL);
 	}
 }

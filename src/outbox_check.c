@@ -14,7 +14,8 @@ struct wanted {
 	const struct feed *feed;
 	int64_t first, last; /* offsets queued when the check began: those are judged */
 	int64_t highest;     /* of ours in the stream, -1 none */
-	bool bounded;	     /* read far enough back */
+	char highest_op;
+	bool bounded; /* read far enough back */
 };
 
 struct check {
@@ -136,8 +137,10 @@ static void note_position(struct check *check, const struct sighting *sighting)
 		if (!span_is(sighting->generation, wanted->feed->generation)) {
 			wanted->bounded = true;
 		} else if (!sighting->late) {
-			if (sighting->offset > wanted->highest)
+			if (sighting->offset > wanted->highest) {
 				wanted->highest = sighting->offset;
+				wanted->highest_op = sighting->op;
+			}
 			if (sighting->offset <= wanted->first)
 				wanted->bounded = true;
 		}
@@ -257,8 +260,8 @@ static void note_page(struct outbox *outbox, struct stream *stream, const struct
 		if (!sighting.ours)
 			continue;
 		if (!check->saw_ours) {
-			stream_note_last(outbox, stream, sighting.op, sighting.source,
-				sighting.table, sighting.position);
+			stream_note_last(
+				outbox, stream, sighting.source, sighting.table, sighting.position);
 			check->saw_ours = true;
 		}
 		note_position(check, &sighting);
@@ -341,7 +344,8 @@ static void finish(struct outbox *outbox, struct stream *stream, bool soft_delet
 		outbox->counts.recreated++;
 	}
 	for (i = 0; i < check->count; i++)
-		stream_note_checked(stream, check->wanted[i].feed, check->wanted[i].highest);
+		stream_note_checked(stream, check->wanted[i].feed, check->wanted[i].highest,
+			check->wanted[i].highest_op);
 	if (settle_queue(outbox, stream, soft_deleted || truncated))
 		stream_go_on(outbox, stream);
 	check_free(stream->check);

@@ -34,6 +34,7 @@ struct origin {
 struct checked {
 	const struct feed *feed;
 	int64_t offset;
+	char op; /* of the event at that offset, 0 none */
 };
 
 struct stream {
@@ -53,7 +54,6 @@ struct stream {
 	uint16_t batch_limit;		       /* 0: none but the option's */
 	uint8_t refusals;		       /* of its first event alone */
 	uint8_t oversized;		       /* 413 for its first event alone */
-	char last_op;			       /* of the last event of ours, 0 not known or none */
 	bool guess;			       /* the frozen batch assumes a new stream */
 	bool broken; /* what is on the wire holds events that were dropped since: the answer is
 			doubt */
@@ -117,8 +117,8 @@ void stream_settle(struct outbox *outbox, struct stream *stream, struct event *e
 void stream_refuse(struct outbox *outbox, struct stream *stream, struct event *event,
 	const char *format, ...) __attribute__((format(printf, 4, 5)));
 struct checked *stream_checked(struct stream *stream, const struct feed *feed);
-void stream_note_checked(struct stream *stream, const struct feed *feed, int64_t offset);
-void stream_note_last(struct outbox *outbox, struct stream *stream, char op, struct span source,
+void stream_note_checked(struct stream *stream, const struct feed *feed, int64_t offset, char op);
+void stream_note_last(struct outbox *outbox, struct stream *stream, struct span source,
 	struct span table, struct span position);
 const struct origin *outbox_origin(struct outbox *outbox, struct span source, struct span table);
 /* The other side answered for one of the streams: whatever outage there was is over. */

@@ -132,7 +132,8 @@ static void page_read(struct pipeline *pipeline, const struct eventstore_result 
 	int64_t lowest = -1;
 	size_t i;
 
-	if (result->last_number > pipeline->group_revision)
+	/* As the first page tells: what came since has not been looked at. */
+	if (pipeline->group_from < 0)
 		pipeline->group_revision = result->last_number;
 	for (i = 0; i < result->event_count; i++) {
 		group_note(&pipeline->group, &result->events[i]);

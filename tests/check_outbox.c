@@ -628,6 +628,33 @@ START_TEST(a_delete_too_many_is_left_out)
 }
 END_TEST
 
+/* Another partition's event between a delete and its tombstone changes nothing, sent or read back.
+ */
+START_TEST(a_delete_too_many_is_judged_by_its_own_partition)
+{
+	struct made tombstone = {
+		.stream = "t-1", .offset = 12, .op = 'd', .kafka_ts = 12, .unless_deleted = true};
+	struct fake_store store = {0};
+	struct bridge bridge;
+	int round;
+
+	for (round = 0; round < 3; round++) {
+		bridge_open(&bridge, &default_options);
+		push(&bridge, &feed_a, "t-1", 10, 'c');
+		push(&bridge, &feed_a, "t-1", 11, 'd');
+		push(&bridge, &feed_b, "t-1", 5, 'u');
+		if (round == 1)
+			run(&bridge, &store);
+		outbox_push(bridge.outbox, make_event(&tombstone, &feed_a));
+		run(&bridge, &store);
+		ck_assert_uint_eq(settled_as(&bridge, SETTLED_SKIPPED), 1);
+		ck_assert_uint_eq(fake_stream(&store, span_of("t-1"))->count, 3);
+		bridge_close(&bridge);
+	}
+	fake_clear(&store);
+}
+END_TEST
+
 START_TEST(another_record_under_our_id_stops_everything)
 {
 	struct made again = {.stream = "t-1", .offset = 10, .op = 'u', .kafka_ts = 777};
@@ -1337,6 +1364,7 @@ int main(void)
 	tcase_add_test(rows, one_stream_in_trouble_is_no_outage);
 	tcase_add_test(rows, two_tables_do_not_share_a_stream);
 	tcase_add_test(rows, a_delete_too_many_is_left_out);
+	tcase_add_test(rows, a_delete_too_many_is_judged_by_its_own_partition);
 	tcase_add_test(rows, another_record_under_our_id_stops_everything);
 	tcase_add_test(rows, an_older_generation_ends_the_reading);
 	tcase_add_test(rows, truncated_streams_go_on_where_they_are);

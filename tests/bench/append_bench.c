@@ -61,7 +61,7 @@ static long run(struct eventstore *store, long count, const struct span *bodies,
 
 static long argument(int argc, char **argv, int at, long otherwise)
 {
-	return argc > at ? atol(argv[at]) : otherwise;
+	return argc > at ? strtol(argv[at], NULL, 10) : otherwise;
 }
 
 int main(int argc, char **argv)

@@ -44,7 +44,7 @@ static void prepare_answer(struct client *client)
 		len = snprintf(client->answer, sizeof(client->answer),
 			"HTTP/1.1 201 Created\r\nContent-Type: text/plain; charset=utf-8\r\n"
 			"Location: http://127.0.0.1%.*s/%lld\r\nContent-Length: 0\r\n\r\n",
-			path, client->head + 5, (version ? atoll(version) : -1) + 1);
+			path, client->head + 5, (version ? strtoll(version, NULL, 10) : -1) + 1);
 	else
 		len = snprintf(client->answer, sizeof(client->answer),
 			"HTTP/1.1 404 Not Found\r\nContent-Type: text/plain; charset=utf-8\r\n"
@@ -135,7 +135,8 @@ static void welcome(int epoll, int listener)
 
 int main(int argc, char **argv)
 {
-	int listener = listen_on(argc > 1 ? atoi(argv[1]) : 0), epoll = epoll_create1(0);
+	int listener = listen_on(argc > 1 ? (int)strtol(argv[1], NULL, 10) : 0),
+	    epoll = epoll_create1(0);
 	struct epoll_event event = {.events = EPOLLIN}, events[64];
 
 	epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event);
