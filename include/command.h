@@ -41,7 +41,10 @@ void command_man_common(FILE *out);
 /* One line for each src/cmd_<name>.c, in alphabetical order. */
 extern const struct command cmd_check;
 extern const struct command cmd_config;
+extern const struct command cmd_diff;
+extern const struct command cmd_history;
 extern const struct command cmd_map;
 extern const struct command cmd_run;
+extern const struct command cmd_show;
 
 #endif

@@ -85,7 +85,8 @@ struct eventstore_answer {
 /* method "GET", "POST", "PUT", "DELETE"; target is a path with its query, already encoded;
  * headers: "Name: value" lines, NULL-terminated, may be NULL; body may be null. True: an answer
  * of any status came. False: none, or one of over 24 MiB; error (ERROR_RETRY) says what was tried.
- * Only while nothing is in flight. */
+ * Only while no append and no eventstore_read_backward is in flight; readers (eventstore_reader.h)
+ * may be. */
 bool eventstore_call(struct eventstore *store, const char *method, const char *target,
 	const char *const *headers, struct span body, struct eventstore_answer *answer,
 	struct error *error);

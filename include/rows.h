@@ -36,5 +36,8 @@ void rows_add(struct rows *rows, const struct span *cells);
 void rows_flush(struct rows *rows);
 /* Flushes, closes the JSON array and frees. */
 void rows_end(struct rows *rows);
+/* The same for results that may break off: the last JSON line is {"complete":true,"rows":N} or
+ * {"complete":false,…}, and an array that is not whole stays open, so that no parser takes it. */
+void rows_end_marked(struct rows *rows, bool complete);
 
 #endif

@@ -1,6 +1,7 @@
 /* Answers classified, feeds read. */
 #include "es_answer.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -175,12 +176,24 @@ static bool entry_number(struct es_page *page, uint32_t entry, int64_t *number)
 	return *number >= 0 && (page->count == 0 || *number < page->events[page->count - 1].number);
 }
 
+/* Of a page with its links' targets: the title is the target's, so a link whose target is gone has
+ * no number at all; and $all has no order of numbers. */
+static bool resolved_number(const struct es_page *page, uint32_t entry, int64_t *number)
+{
+	if (!page_number(page, entry, "positionEventNumber", number))
+		*number = -1;
+	return *number >= -1;
+}
+
 static bool add_entry(struct es_page *page, uint32_t entry)
 {
-	int64_t number;
+	int64_t number, revision;
 
-	if (!entry_number(page, entry, &number))
+	if (page->resolved ? !resolved_number(page, entry, &number)
+			   : !entry_number(page, entry, &number))
 		return false;
+	if (!page_number(page, entry, "eventNumber", &revision))
+		revision = number;
 	if (page->count == page->size) {
 		page->size = page->size ? 2 * page->size : 32;
 		page->events = xreallocarray(page->events, page->size, sizeof(*page->events));
@@ -188,6 +201,8 @@ static bool add_entry(struct es_page *page, uint32_t entry)
 	page->events[page->count++] = (struct stored_event){
 		.stream = page_text(page, entry, "streamId"),
 		.number = number,
+		.revision = revision,
+		.updated = page_text(page, entry, "updated"),
 		.id = page_text(page, entry, "eventId"),
 		.type = page_text(page, entry, "eventType"),
 		.data = page_text(page, entry, "data"),
@@ -209,18 +224,42 @@ static int64_t etag_number(const char *etag)
 	return number >= 0 ? number : -1;
 }
 
-/* The server names an older page until it has read past the first event that is not truncated. */
-static bool has_older(const struct es_page *page)
+/* From ".../streams/s/812/forward/500" the 812: whatever host the server names, and however it
+ * encodes the stream's name, the position is what stands before the direction. */
+static void link_position(struct span uri, const char *direction, char position[ES_POSITION_BYTES])
 {
-	uint32_t links = js_member(&page->doc, 0, "links"), link;
+	const char *end = NULL, *found = uri.ptr, *start;
+	size_t left = uri.len;
 
-	if (page->count > 0 && page->events[page->count - 1].number == 0)
-		return false;
+	while (left && (found = memmem(found, left, direction, strlen(direction)))) {
+		end = found++;
+		left = uri.len - (size_t)(found - uri.ptr);
+	}
+	for (start = end; start && start > uri.ptr && isxdigit((unsigned char)start[-1]);)
+		start--;
+	if (start && start > uri.ptr && start[-1] == '/' && end - start < ES_POSITION_BYTES)
+		snprintf(position, ES_POSITION_BYTES, "%.*s", (int)(end - start), start);
+}
+
+/* Returns whether the server names an older page, which it does until it has read past the first
+ * event that is not truncated. */
+static bool read_links(struct es_page *page)
+{
+	uint32_t links = js_member(&page->doc, 0, "links"), link, relation;
+	bool older = false;
+
+	page->newer[0] = page->older[0] = '\0';
 	for (link = js_first(&page->doc, links); link != JS_NONE;
-		link = js_next(&page->doc, links, link))
-		if (js_string_is(&page->doc, js_member(&page->doc, link, "relation"), "next"))
-			return true;
-	return false;
+		link = js_next(&page->doc, links, link)) {
+		relation = js_member(&page->doc, link, "relation");
+		if (js_string_is(&page->doc, relation, "previous")) {
+			link_position(page_text(page, link, "uri"), "/forward/", page->newer);
+		} else if (js_string_is(&page->doc, relation, "next")) {
+			link_position(page_text(page, link, "uri"), "/backward/", page->older);
+			older = true;
+		}
+	}
+	return older;
 }
 
 static int64_t larger(int64_t a, int64_t b)
@@ -232,6 +271,7 @@ static bool read_feed(const struct es_answer *answer, struct es_page *page)
 {
 	struct error ignored = {0};
 	uint32_t entries, entry;
+	bool older;
 
 	page->count = 0;
 	arena_reset(&page->arena);
@@ -246,7 +286,8 @@ static bool read_feed(const struct es_answer *answer, struct es_page *page)
 			return false;
 	page->last_number =
 		larger(etag_number(answer->etag), page->count > 0 ? page->events[0].number : -1);
-	page->at_start = !has_older(page);
+	older = read_links(page);
+	page->at_start = !older || (page->count > 0 && page->events[page->count - 1].number == 0);
 	return true;
 }
 

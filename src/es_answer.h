@@ -12,6 +12,9 @@
 #define ES_NO_VERSION (-2)
 #define ES_ODD_VERSION (-3)
 
+/* A revision, or 32 hexadecimal digits of $all, and NUL. */
+#define ES_POSITION_BYTES 40
+
 /* The parts of an answer that mean something; texts NUL-terminated, "" where absent. Start with
  * {0}; es_answer_reset before each answer keeps the memory, es_answer_clear gives it back. */
 struct es_answer {
@@ -37,10 +40,14 @@ enum append_outcome es_answer_append(const struct es_answer *answer, int64_t *fi
 
 /* A page of events, newest first. */
 struct es_page {
+	bool resolved; /* set by the caller: it was read with its links' targets */
 	struct stored_event *events;
 	size_t count, size;
 	int64_t last_number;
 	bool at_start;
+	/* Where the page begins that comes after this one in time ("previous" in the feed's words)
+	 * or before it ("next"); "" where there is none. */
+	char newer[ES_POSITION_BYTES], older[ES_POSITION_BYTES];
 	struct js_doc doc;
 	struct arena arena;
 };

@@ -5,13 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "es_http.h"
-
-struct eventstore {
-	struct es_http *http;
-	struct es_page page;
-	struct strbuf body; /* of the answer that eventstore_finished handed out last */
-};
+#include "eventstore_internal.h"
 
 static bool address_of(
 	const struct eventstore_options *options, struct es_address *address, struct error *error)
@@ -239,18 +233,44 @@ static void fill_answer(struct es_slot *slot, struct eventstore_answer *answer)
 	};
 }
 
+struct es_slot *eventstore_wait_for(struct eventstore *store, const struct es_slot *slot)
+{
+	struct es_slot *done;
+
+	while ((done = es_http_done(store->http)) != slot) {
+		if (done)
+			eventstore_page_arrived(store, done);
+		else
+			es_http_wait(store->http, NULL, 0, 1000);
+	}
+	return done;
+}
+
+void eventstore_wait_for_room(struct eventstore *store)
+{
+	struct es_slot *done;
+
+	while (es_http_free_slots(store->http) == 0) {
+		done = es_http_done(store->http);
+		if (done)
+			eventstore_page_arrived(store, done);
+		else
+			es_http_wait(store->http, NULL, 0, 1000);
+	}
+}
+
 bool eventstore_call(struct eventstore *store, const char *method, const char *target,
 	const char *const *headers, struct span body, struct eventstore_answer *answer,
 	struct error *error)
 {
 	struct es_slot *slot, *done;
 
+	eventstore_wait_for_room(store);
 	slot = es_http_take(store->http);
 	strbuf_add_text(&slot->target, target);
 	strbuf_add_span(&slot->body, body);
 	es_http_call(store->http, slot, method, headers);
-	while (!(done = es_http_done(store->http)))
-		es_http_wait(store->http, NULL, 0, 1000);
+	done = eventstore_wait_for(store, slot);
 	*answer = (struct eventstore_answer){.current_version = ES_NO_VERSION};
 	if (done->answer.status == 0 || done->too_large)
 		error_set(error, ERROR_RETRY, "%s %s%.*s: %s", method, es_http_address(store->http),

@@ -15,6 +15,9 @@ static const struct command *const commands[] = {
 	&cmd_run,
 	&cmd_check,
 	&cmd_map,
+	&cmd_history,
+	&cmd_show,
+	&cmd_diff,
 	&cmd_config,
 	NULL,
 };

@@ -350,6 +350,14 @@ void rows_add(struct rows *rows, const struct span *cells)
 	rows->printed++;
 }
 
+static void free_rows(struct rows *rows)
+{
+	rows_flush(rows);
+	free(rows->held);
+	free(rows->widths);
+	free(rows);
+}
+
 void rows_end(struct rows *rows)
 {
 	if (!rows)
@@ -358,8 +366,16 @@ void rows_end(struct rows *rows)
 		print_csv_names(rows);
 	if (rows->format == ROWS_JSON)
 		fputs(rows->printed ? "\n]\n" : "[]\n", rows->out);
-	rows_flush(rows);
-	free(rows->held);
-	free(rows->widths);
-	free(rows);
+	free_rows(rows);
+}
+
+void rows_end_marked(struct rows *rows, bool complete)
+{
+	if (rows->format == ROWS_JSONL)
+		fprintf(rows->out, "{\"complete\":%s,\"rows\":%zu}\n", complete ? "true" : "false",
+			rows->printed);
+	if (complete)
+		rows_end(rows);
+	else
+		free_rows(rows);
 }
