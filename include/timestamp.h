@@ -10,7 +10,7 @@
  * without; or milliseconds since 1970 as digits (at least nine). Proleptic Gregorian years 0 to
  * 9999; digits past the milliseconds are cut off. */
 bool timestamp_parse(struct span text, int64_t *ms);
-/* "2026-11-26T06:15:07.360Z"; the number itself where no calendar reaches. */
+/* "2026-11-26T06:15:07.360Z"; the number itself outside the years 0 to 9999. */
 void timestamp_format(int64_t ms, char text[TIMESTAMP_BYTES]);
 
 #endif

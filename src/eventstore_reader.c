@@ -34,6 +34,7 @@ struct reader {
 	size_t handed_out;	      /* of current */
 	bool in_flight, arrived;      /* next */
 	bool at_end;
+	bool answered;	      /* the server said something once */
 	struct es_slot *slot; /* while in flight */
 	char position[ES_POSITION_BYTES];
 	enum read_outcome outcome;
@@ -137,6 +138,7 @@ void eventstore_page_arrived(struct eventstore *store, struct es_slot *slot)
 	slot->answer.body = strbuf_span(&sheet->body);
 	sheet->page.resolved = reader->resolve || is_all(reader);
 	sheet->status = slot->answer.status;
+	reader->answered |= sheet->status != 0;
 	sheet->outcome = es_answer_read(&slot->answer, slot->too_large, &sheet->page);
 	if (sheet->status == 0)
 		snprintf(sheet->text, sizeof(sheet->text), "%s", slot->error);
@@ -203,7 +205,8 @@ static bool ask_for_fewer(struct reader *reader)
 	return true;
 }
 
-/* Waits for the page until it is there or patience is over. */
+/* Waits for the page until it is there or patience is over. A server that does not answer at all,
+ * not even once, is more likely a wrong address than one that will be back in a moment. */
 static bool get_page(struct reader *reader)
 {
 	int64_t deadline = clock_ms() + reader->patience_ms;
@@ -215,7 +218,8 @@ static bool get_page(struct reader *reader)
 			return true;
 		if (ask_for_fewer(reader))
 			continue;
-		if (!is_passing(reader->next) || clock_ms() + RETRY_MS > deadline)
+		if (!is_passing(reader->next) || clock_ms() + RETRY_MS > deadline ||
+			(reader->next->status == 0 && !reader->answered))
 			return false;
 		es_http_wait(reader->store->http, NULL, 0, RETRY_MS);
 		memcpy(position, reader->next->position, sizeof(position));

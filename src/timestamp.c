@@ -99,15 +99,23 @@ bool timestamp_parse(struct span text, int64_t *ms)
 	return take_time(&cursor, ms) && take_zone(&cursor, ms) && cursor.at == cursor.end;
 }
 
+/* 0000-01-01 and the last millisecond of 9999. */
+#define FIRST_MS INT64_C(-62167219200000)
+#define LAST_MS INT64_C(253402300799999)
+
 void timestamp_format(int64_t ms, char text[TIMESTAMP_BYTES])
 {
 	int64_t rest = (ms % 1000 + 1000) % 1000;
-	time_t seconds = (time_t)((ms - rest) / 1000);
-	char date[TIMESTAMP_BYTES];
+	time_t seconds;
 	struct tm tm;
 
-	if (!gmtime_r(&seconds, &tm) ||
-		strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm) == 0 ||
-		snprintf(text, TIMESTAMP_BYTES, "%s.%03dZ", date, (int)rest) >= TIMESTAMP_BYTES)
+	if (ms < FIRST_MS || ms > LAST_MS) {
 		snprintf(text, TIMESTAMP_BYTES, "%" PRId64, ms);
+		return;
+	}
+	seconds = (time_t)((ms - rest) / 1000);
+	gmtime_r(&seconds, &tm);
+	snprintf(text, TIMESTAMP_BYTES, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
+		(tm.tm_year + 1900) % 10000, (tm.tm_mon + 1) % 100, tm.tm_mday % 100,
+		tm.tm_hour % 100, tm.tm_min % 100, tm.tm_sec % 100, (int)rest);
 }
