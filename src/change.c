@@ -11,7 +11,7 @@ static bool refuse_framed(const char *what, struct error *error)
 {
 	error_set(error, ERROR_REFUSED,
 		"the %s is binary, as a schema registry's converter writes it; configure "
-		"'registry', or use JsonConverter in the connector",
+		"'registry' (docs/avro.md), or use JsonConverter in the connector",
 		what);
 	return false;
 }

@@ -8,11 +8,15 @@
 #include "change.h"
 #include "command.h"
 #include "mapping.h"
+#include "twins.h"
 #include "wire.h"
 
 static bool explain;
+static struct text_list schema_files;
 
-struct totals {
+struct map {
+	struct mapping *mapping;
+	struct twins *twins; /* NULL: nothing says where schemas are */
 	long events, skipped, refused;
 };
 
@@ -60,44 +64,73 @@ static void add_why(struct strbuf *line, const struct change *change, const stru
 	strbuf_clear(&why);
 }
 
-static void map_record(struct mapping *mapping, const struct record *record, struct strbuf *line,
-	struct totals *totals)
+/* *record becomes its twin where it is in Avro. */
+static bool read_avro(struct map *map, struct record *record, struct error *error)
 {
+	struct record in = *record;
+	struct twins_wanted wanted;
+
+	if (!map->twins)
+		return true;
+	switch (twins_record(map->twins, &in, record, &wanted, error)) {
+	case TWINS_READY:
+		return true;
+	case TWINS_WANTING:
+		error_set(error, ERROR_REFUSED, "schema id %u is in no file of --schemas",
+			wanted.ids[0]);
+		return false;
+	case TWINS_REFUSED:
+		return false;
+	}
+	return false;
+}
+
+static enum mapping_result apply(struct map *map, struct record *record, struct event **event,
+	const char **reason, struct error *error)
+{
+	if (!read_avro(map, record, error))
+		return MAPPING_REFUSED;
+	return mapping_apply(map->mapping, record, event, reason, error);
+}
+
+static void map_record(struct map *map, const struct record *record, struct strbuf *line)
+{
+	struct record twin = *record;
 	struct error error = {0};
 	struct event *event = NULL;
 	const char *reason = NULL;
 
-	switch (mapping_apply(mapping, record, &event, &reason, &error)) {
+	switch (apply(map, &twin, &event, &reason, &error)) {
 	case MAPPING_EVENT:
-		totals->events++;
+		map->events++;
 		add_event(line, event);
 		break;
 	case MAPPING_SKIPPED:
-		totals->skipped++;
+		map->skipped++;
 		add_member(line, "skipped", span_of(reason));
 		break;
 	case MAPPING_REFUSED:
-		totals->refused++;
+		map->refused++;
 		error_context(&error, "%s/%d offset %lld", record->topic, (int)record->partition,
 			(long long)record->offset);
 		add_member(line, "refused", span_of(error.text));
 		break;
 	}
 	if (explain && error.kind == ERROR_NONE)
-		add_why(line, mapping_last_change(mapping), event);
+		add_why(line, mapping_last_change(map->mapping), event);
 	event_free(event);
 }
 
-static void map_line(struct mapping *mapping, int got, const struct record *record,
-	const struct error *error, struct totals *totals)
+static void map_line(
+	struct map *map, int got, const struct record *record, const struct error *error)
 {
 	struct strbuf line = {0};
 
 	strbuf_add_char(&line, '{');
 	if (got > 0) {
-		map_record(mapping, record, &line, totals);
+		map_record(map, record, &line);
 	} else {
-		totals->refused++;
+		map->refused++;
 		add_member(&line, "refused", span_of(error->text));
 	}
 	strbuf_add_text(&line, "}\n");
@@ -105,8 +138,7 @@ static void map_line(struct mapping *mapping, int got, const struct record *reco
 	strbuf_clear(&line);
 }
 
-static bool map_file(
-	struct mapping *mapping, const char *path, struct totals *totals, struct error *error)
+static bool map_file(struct map *map, const char *path, struct error *error)
 {
 	struct capture *capture = capture_open(path, error);
 	struct record record;
@@ -118,43 +150,55 @@ static bool map_file(
 		got = capture_next(capture, &record, &why);
 		if (got == 0 || ferror(stdout))
 			break;
-		map_line(mapping, got, &record, &why, totals);
+		map_line(map, got, &record, &why);
 	}
 	capture_close(capture);
 	return error->kind == ERROR_NONE;
 }
 
-static int map_files(struct mapping *mapping, int argc, char **argv, struct error *error)
+static int map_files(struct map *map, int argc, char **argv, struct error *error)
 {
-	struct totals totals = {0};
 	int i;
 
 	if (argc < 2)
-		map_file(mapping, "-", &totals, error);
-	for (i = 1; i < argc && map_file(mapping, argv[i], &totals, error); i++)
+		map_file(map, "-", error);
+	for (i = 1; i < argc && map_file(map, argv[i], error); i++)
 		;
 	if (fflush(stdout) != 0 || ferror(stdout))
 		error_set(error, ERROR_FATAL, "standard output: %s", strerror(errno));
-	fprintf(stderr, "%ld events, %ld skipped, %ld refused\n", totals.events, totals.skipped,
-		totals.refused);
-	return totals.refused > 0 ? EXIT_REFUSED : EXIT_DONE;
+	fprintf(stderr, "%ld events, %ld skipped, %ld refused\n", map->events, map->skipped,
+		map->refused);
+	return map->refused > 0 ? EXIT_REFUSED : EXIT_DONE;
+}
+
+static bool open_map(struct map *map, const struct config *config, struct error *error)
+{
+	size_t i;
+
+	map->mapping = wire_mapping(config, error);
+	if (schema_files.count > 0)
+		map->twins = twins_new();
+	for (i = 0; i < schema_files.count && error->kind == ERROR_NONE; i++)
+		twins_put_file(map->twins, schema_files.items[i], error);
+	return error->kind == ERROR_NONE;
 }
 
 static int run(int argc, char **argv)
 {
 	struct config *config = command_load(&cmd_map, &argc, argv);
 	struct error error = {0};
-	struct mapping *mapping;
+	struct map map = {0};
 	int code = EXIT_DONE;
 
 	if (!config)
 		return EXIT_USAGE;
-	mapping = wire_mapping(config, &error);
-	if (mapping)
-		code = map_files(mapping, argc, argv, &error);
+	if (open_map(&map, config, &error))
+		code = map_files(&map, argc, argv, &error);
 	if (error.kind != ERROR_NONE)
 		code = command_fail(&cmd_map, &error);
-	mapping_free(mapping);
+	mapping_free(map.mapping);
+	twins_free(map.twins);
+	text_list_clear(&schema_files);
 	config_free(config);
 	return code;
 }
@@ -163,6 +207,10 @@ static const struct flag flags[] = {
 	{.name = "explain",
 		.meaning = "say why each record becomes what it becomes",
 		.on = &explain},
+	{.name = "schemas",
+		.value = "FILE",
+		.meaning = "schemas of records in Avro, as a registry answers them",
+		.list = &schema_files},
 	{0},
 };
 
@@ -170,7 +218,7 @@ const struct command cmd_map = {
 	.name = "map",
 	.summary = "show which events records become, without any network",
 	.usage =
-		"[-c FILE] [--explain] [FILE…]\n"
+		"[-c FILE] [--explain] [--schemas FILE]… [FILE…]\n"
 		"\n"
 		"Reads records as JSON lines in the form that `kcat -J` prints, plain or gzip, "
 		"from "
@@ -178,6 +226,10 @@ const struct command cmd_map = {
 		"{\"stream\",\"id\",\"type\",\"data\",\"metadata\"}, {\"skipped\":\"tombstone\"} "
 		"or "
 		"{\"refused\":\"…\"}. A refusal does not end it, but it exits with 1.\n"
+		"\n"
+		"Schemas of records in Avro come from a file {\"ids\": {\"7\": …}} that holds for "
+		"each id "
+		"what a registry answers to /schemas/ids/7.\n"
 		"\n"
 		"Example:\n"
 		"  kcat -b localhost:9092 -C -e -J -t shop.public.orders | rowstream map --explain",

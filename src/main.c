@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "autoconf.h"
+#include "avro_twin.h"
 #include "config_yaml.h"
 #include "eventstore.h"
 #include "kafka.h"
@@ -45,8 +46,9 @@ static int print_commands(void)
 
 static int print_version(void)
 {
-	printf("rowstream %s\n%s\n%s\n%s\n", PACKAGE_VERSION, kafka_library_version(),
-		eventstore_library_version(), config_yaml_library_version());
+	printf("rowstream %s\n%s\n%s\n%s\n%s\n", PACKAGE_VERSION, kafka_library_version(),
+		eventstore_library_version(), config_yaml_library_version(),
+		twin_library_version());
 	return EXIT_DONE;
 }
 

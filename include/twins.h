@@ -1,0 +1,37 @@
+/* Schemas by id, and records that are read with them: key and value in Avro -> their twins in JSON.
+ * Where a schema comes from is not known here. */
+#ifndef ROWSTREAM_TWINS_H
+#define ROWSTREAM_TWINS_H
+
+#include "avro_twin.h"
+#include "record.h"
+
+struct twins;
+
+struct twins *twins_new(void);
+void twins_free(struct twins *twins);
+
+/* From now on id stands for schema (which becomes the module's), or, where that is NULL, records
+ * with it are refused because of why. */
+void twins_put(
+	struct twins *twins, uint32_t id, struct twin_schema *schema, const struct error *why);
+/* All of a file: {"ids": {"7": {"schema": "…", …}}}, each as the registry answers it. False: error
+ * (ERROR_INPUT). */
+bool twins_put_file(struct twins *twins, const char *path, struct error *error);
+
+enum twins_outcome {
+	TWINS_READY,   /* out is the record to go on with */
+	TWINS_WANTING, /* schemas are to be put first: those of wanted */
+	TWINS_REFUSED, /* error (ERROR_REFUSED) */
+};
+
+struct twins_wanted {
+	uint32_t ids[2];
+	size_t count;
+};
+
+/* out is in with its framed parts replaced; these are valid until the next call. */
+enum twins_outcome twins_record(struct twins *twins, const struct record *in, struct record *out,
+	struct twins_wanted *wanted, struct error *error);
+
+#endif
