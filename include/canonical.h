@@ -19,9 +19,11 @@ struct semantic {
 	enum semantic_kind kind;
 	int64_t scale;	     /* of a decimal */
 	int fraction_digits; /* of a time or timestamp: 3, 6 or 9 */
+	bool is_array;	     /* an array of such values, element by element */
 };
 
-/* From the configuration: "decimal(2)", "date", "time-ms", "timestamp-us", ... False: no such. */
+/* From the configuration: "decimal(2)", "decimal" (VariableScaleDecimal), "date", "time-ms",
+ * "timestamp-us", …, each with "[]" behind it for an array. False: no such. */
 bool semantic_of_text(const char *text, struct semantic *semantic);
 /* From a Connect schema object; SEMANTIC_NONE where its name says nothing that matters here. */
 struct semantic semantic_of_schema(const struct js_doc *doc, uint32_t schema);

@@ -12,7 +12,7 @@ static const struct {
 	int fraction_digits;
 } types[] = {
 	{"org.apache.kafka.connect.data.Decimal", NULL, SEMANTIC_DECIMAL, 0},
-	{"io.debezium.data.VariableScaleDecimal", NULL, SEMANTIC_VARIABLE_DECIMAL, 0},
+	{"io.debezium.data.VariableScaleDecimal", "decimal", SEMANTIC_VARIABLE_DECIMAL, 0},
 	{"io.debezium.time.Date", "date", SEMANTIC_DATE, 0},
 	{"org.apache.kafka.connect.data.Date", NULL, SEMANTIC_DATE, 0},
 	{"io.debezium.time.Time", "time-ms", SEMANTIC_TIME, 3},
@@ -27,36 +27,50 @@ static const struct {
 
 #define TYPES (sizeof(types) / sizeof(types[0]))
 
-bool semantic_of_text(const char *text, struct semantic *semantic)
+static bool element_of_text(struct span text, struct semantic *semantic)
 {
-	size_t len = strlen(text), i;
+	size_t i;
 
-	if (strncmp(text, "decimal(", 8) == 0 && len > 9 && text[len - 1] == ')') {
-		*semantic = (struct semantic){.kind = SEMANTIC_DECIMAL};
-		return span_to_int64((struct span){text + 8, len - 9}, &semantic->scale) &&
+	if (text.len > 9 && memcmp(text.ptr, "decimal(", 8) == 0 && text.ptr[text.len - 1] == ')') {
+		semantic->kind = SEMANTIC_DECIMAL;
+		return span_to_int64((struct span){text.ptr + 8, text.len - 9}, &semantic->scale) &&
 		       decimal_scale_is_sane(semantic->scale);
 	}
 	for (i = 0; i < TYPES; i++) {
-		if (!types[i].text || strcmp(types[i].text, text) != 0)
+		if (!types[i].text || !span_is(text, types[i].text))
 			continue;
-		*semantic = (struct semantic){
-			.kind = types[i].kind, .fraction_digits = types[i].fraction_digits};
+		semantic->kind = types[i].kind;
+		semantic->fraction_digits = types[i].fraction_digits;
 		return true;
 	}
 	return false;
 }
 
+bool semantic_of_text(const char *text, struct semantic *semantic)
+{
+	struct span element = span_of(text);
+
+	*semantic = (struct semantic){.kind = SEMANTIC_NONE};
+	if (element.len > 2 && memcmp(element.ptr + element.len - 2, "[]", 2) == 0) {
+		semantic->is_array = true;
+		element.len -= 2;
+	}
+	return element_of_text(element, semantic);
+}
+
 void semantic_describe(const struct semantic *semantic, char *text, size_t size)
 {
+	const char *name = "", *brackets = semantic->is_array ? "[]" : "";
 	size_t i;
 
-	snprintf(text, size, "decimal");
-	if (semantic->kind == SEMANTIC_DECIMAL)
-		snprintf(text, size, "decimal(%lld)", (long long)semantic->scale);
 	for (i = 0; i < TYPES; i++)
 		if (types[i].text && types[i].kind == semantic->kind &&
 			types[i].fraction_digits == semantic->fraction_digits)
-			snprintf(text, size, "%s", types[i].text);
+			name = types[i].text;
+	if (semantic->kind == SEMANTIC_DECIMAL)
+		snprintf(text, size, "decimal(%lld)%s", (long long)semantic->scale, brackets);
+	else
+		snprintf(text, size, "%s%s", name, brackets);
 }
 
 static bool read_scale(const struct js_doc *doc, uint32_t schema, int64_t *scale)
@@ -68,9 +82,9 @@ static bool read_scale(const struct js_doc *doc, uint32_t schema, int64_t *scale
 	       span_to_int64((struct span){raw.ptr + 1, raw.len - 2}, scale);
 }
 
-struct semantic semantic_of_schema(const struct js_doc *doc, uint32_t schema)
+static struct semantic element_of_schema(const struct js_doc *doc, uint32_t schema)
 {
-	struct semantic semantic = {0};
+	struct semantic semantic = {.kind = SEMANTIC_NONE};
 	uint32_t name = js_member(doc, schema, "name");
 	size_t i;
 
@@ -83,6 +97,17 @@ struct semantic semantic_of_schema(const struct js_doc *doc, uint32_t schema)
 			semantic.kind = SEMANTIC_NONE;
 		break;
 	}
+	return semantic;
+}
+
+struct semantic semantic_of_schema(const struct js_doc *doc, uint32_t schema)
+{
+	struct semantic semantic;
+
+	if (!js_string_is(doc, js_member(doc, schema, "type"), "array"))
+		return element_of_schema(doc, schema);
+	semantic = element_of_schema(doc, js_member(doc, schema, "items"));
+	semantic.is_array = true;
 	return semantic;
 }
 
@@ -284,13 +309,43 @@ static bool write_text(const struct semantic *semantic, const struct js_doc *doc
 	return true;
 }
 
-bool canonical_write(const struct semantic *semantic, const struct js_doc *doc, uint32_t value,
+static bool write_element(const struct semantic *semantic, const struct js_doc *doc, uint32_t value,
 	struct strbuf *out)
 {
 	bool good;
 
+	if (js_is_null(doc, value)) {
+		strbuf_add_text(out, "null");
+		return true;
+	}
 	strbuf_add_char(out, '"');
 	good = write_text(semantic, doc, value, out);
 	strbuf_add_char(out, '"');
 	return good;
+}
+
+static bool write_array(const struct semantic *semantic, const struct js_doc *doc, uint32_t array,
+	struct strbuf *out)
+{
+	uint32_t element;
+	char before = '[';
+
+	if (js_type_of(doc, array) != JS_ARRAY)
+		return false;
+	for (element = js_first(doc, array); element != JS_NONE;
+		element = js_next(doc, array, element)) {
+		strbuf_add_char(out, before);
+		before = ',';
+		if (!write_element(semantic, doc, element, out))
+			return false;
+	}
+	strbuf_add_text(out, before == '[' ? "[]" : "]");
+	return true;
+}
+
+bool canonical_write(const struct semantic *semantic, const struct js_doc *doc, uint32_t value,
+	struct strbuf *out)
+{
+	return semantic->is_array ? write_array(semantic, doc, value, out)
+				  : write_element(semantic, doc, value, out);
 }

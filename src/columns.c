@@ -26,8 +26,9 @@ static bool open_types(
 		if (semantic_of_text(options->types[i].type, &columns->semantics[i]))
 			continue;
 		error_set(error, ERROR_INPUT,
-			"types: %s: '%s' is none of decimal(SCALE), date, time-ms, time-us, "
-			"time-ns, timestamp-ms, timestamp-us, timestamp-ns",
+			"types: %s: '%s' is none of decimal(SCALE), decimal, date, time-ms, "
+			"time-us, time-ns, timestamp-ms, timestamp-us, timestamp-ns, nor one of "
+			"these with [] behind it",
 			options->types[i].pattern, options->types[i].type);
 		free(patterns);
 		return false;

@@ -195,7 +195,10 @@ END_TEST
 START_TEST(wrong_options_are_named)
 {
 	static const struct column_type wrong[] = {
-		{"*.a", "decimal"},
+		{"*.a", "decimal[2]"},
+		{"*.a", "[]"},
+		{"*.a", "date[][]"},
+		{"*.a", "date []"},
 		{"*.a", "decimal()"},
 		{"*.a", "decimal(x)"},
 		{"*.a", "decimal(2"},

@@ -1,0 +1,45 @@
+"""Rows rebuilt from the events of a capture (canonical values, latest per key, deletes, truncates by
+source position) equal what the database printed, row by row and column by column.
+
+Where a connector tells something else than the database held, final_state_exceptions.py names it.
+"""
+import json
+
+import pytest
+
+import harness
+from final_state import FIXTURES, FinalState, has_final_state, replay
+from final_state_exceptions import check
+
+# Avro needs the registry.
+CASES = sorted(path.name for path in FIXTURES.iterdir() if path.is_dir() and
+               has_final_state(path.name) and not list(path.glob("registry.json*")))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_rows_rebuilt_from_events_equal_the_database(bench, tmp_path, case):
+    state = FinalState(case)
+    config = tmp_path / "options.yaml"
+    config.write_text(json.dumps(state.options()))
+    result = bench.rowstream("map", "-c", config, harness.fixture_path(case))
+    assert result.returncode == 0, result.stderr
+    rows = replay(line for line in result.stdout.split("\n") if line)
+    check(case, state.differences(rows))
+
+
+def test_a_row_too_few_too_many_or_other_is_told(bench, tmp_path):
+    """The comparison itself: without it, the test above could not fail."""
+    state = FinalState("postgres-nulls-kept")
+    config = tmp_path / "options.yaml"
+    config.write_text(json.dumps(state.options()))
+    result = bench.rowstream("map", "-c", config, harness.fixture_path("postgres-nulls-kept"))
+    rows = replay(line for line in result.stdout.split("\n") if line)
+    users = {row["id"]: row for row in rows["public.users"]}
+    users[1]["balance"] = "0.01"
+    users[2]["active"] = 1
+    del users[3]["note"]
+    rows["public.users"].remove(users[6])
+    rows["public.scratch"].append({"id": 7, "v": "ghost"})
+    assert sorted(one.place() for one in state.differences(rows)) == [
+        "public.scratch [7] +", "public.users [1] balance", "public.users [2] active",
+        "public.users [3] note", "public.users [6] -"]
