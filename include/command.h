@@ -46,5 +46,6 @@ extern const struct command cmd_history;
 extern const struct command cmd_map;
 extern const struct command cmd_run;
 extern const struct command cmd_show;
+extern const struct command cmd_source;
 
 #endif

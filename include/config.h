@@ -84,6 +84,12 @@ struct config {
 	} registry;
 
 	struct {
+		const char *url, *username, *password, *ca_file, *name;
+	} connect;
+
+	struct text_map connector; /* Debezium's properties, unread */
+
+	struct {
 		const char *listen; /* "": off */
 	} status;
 

@@ -15,9 +15,9 @@ struct config_origin {
 };
 
 struct config_private {
-	struct arena arena;	       /* every text of the configuration */
-	struct config_origin *options; /* one for each row of config_options */
-	struct config_origin *kafka;   /* one for each property */
+	struct arena arena;		   /* every text of the configuration */
+	struct config_origin *options;	   /* one for each row of config_options */
+	struct config_origin **properties; /* of each row, one for each property, or NULL */
 };
 
 /* One of the four sources, while it is read. */

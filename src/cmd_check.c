@@ -1,15 +1,14 @@
 /* rowstream check: everything that a bridge needs, tried without changing anything. */
 #include "command.h"
 
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "eventstore.h"
+#include "findings.h"
 #include "group.h"
 #include "json_span.h"
 #include "kafka.h"
-#include "rows.h"
 #include "wire.h"
 
 static struct {
@@ -29,84 +28,21 @@ static const struct flag flags[] = {
 	{.name = NULL},
 };
 
-static const struct rows_column columns[] = {
-	{"result", ROWS_STATE}, {"subject", ROWS_TEXT}, {"text", ROWS_PROSE}};
-
 struct check {
 	const struct config *config;
-	struct rows *rows;
+	struct findings findings;
 	struct strbuf group_stream;
 	char *mapping; /* mapping_describe's text, or NULL */
-	int code;      /* of the worst so far */
 };
-
-/* --- lines --- */
-
-static void add_row(struct check *check, const char *result, const char *subject,
-	const char *format, va_list args) __attribute__((format(printf, 4, 0)));
-
-static void add_row(struct check *check, const char *result, const char *subject,
-	const char *format, va_list args)
-{
-	struct error text = {0};
-
-	error_vset(&text, ERROR_INPUT, format, args);
-	rows_add(check->rows,
-		(struct span[]){span_of(result), span_of(subject), span_of(text.text)});
-	/* The next answer may take a while. */
-	rows_flush(check->rows);
-}
-
-__attribute__((format(printf, 3, 4))) static void ok(
-	struct check *check, const char *subject, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	add_row(check, "ok", subject, format, args);
-	va_end(args);
-}
-
-__attribute__((format(printf, 3, 4))) static void warn(
-	struct check *check, const char *subject, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	add_row(check, "warn", subject, format, args);
-	va_end(args);
-}
-
-/* A wrong configuration outweighs what could not be reached, and that what was refused. */
-__attribute__((format(printf, 4, 5))) static void fail(
-	struct check *check, int code, const char *subject, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	add_row(check, "FAIL", subject, format, args);
-	va_end(args);
-	if (check->code == EXIT_DONE || check->code == EXIT_REFUSED || code == EXIT_USAGE)
-		check->code = code;
-}
-
-static void fail_of_error(struct check *check, const char *subject, const struct error *error)
-{
-	int code = error->kind == ERROR_INPUT	? EXIT_USAGE
-		   : error->kind == ERROR_RETRY ? EXIT_UNREACHABLE
-						: EXIT_REFUSED;
-
-	fail(check, code, subject, "%s", error->text);
-}
 
 /* --- what needs no network --- */
 
 static void check_configuration(struct check *check)
 {
 	if (check->config->path)
-		ok(check, "configuration", "%s", check->config->path);
+		findings_ok(&check->findings, "configuration", "%s", check->config->path);
 	else
-		ok(check, "configuration",
+		findings_ok(&check->findings, "configuration",
 			"defaults, environment and flags: there is no rowstream.yaml here");
 }
 
@@ -116,11 +52,11 @@ static void check_mapping(struct check *check)
 	struct mapping *mapping = wire_mapping(check->config, &error);
 
 	if (!mapping) {
-		fail_of_error(check, "mapping", &error);
+		findings_error(&check->findings, "mapping", &error);
 		return;
 	}
-	ok(check, "mapping", "streams '%s', event types '%s'", check->config->mapping.stream,
-		check->config->mapping.event_types);
+	findings_ok(&check->findings, "mapping", "streams '%s', event types '%s'",
+		check->config->mapping.stream, check->config->mapping.event_types);
 	check->mapping = mapping_describe(mapping);
 	mapping_free(mapping);
 }
@@ -142,7 +78,8 @@ static void found_topic(void *user, const char *topic, int partitions, const cha
 
 	if (error_text) {
 		topics->bad++;
-		fail(topics->check, EXIT_REFUSED, "topics", "%s: %s", topic, error_text);
+		findings_fail(&topics->check->findings, EXIT_REFUSED, "topics", "%s: %s", topic,
+			error_text);
 		return;
 	}
 	if (!topics->first)
@@ -165,15 +102,15 @@ static void check_topics(
 	if (!kafka_list_topics(
 		    observer, (int)options.timeout_s * 1000, found_topic, topics, &error)) {
 		error_context(&error, "%s", servers ? servers : "no bootstrap.servers");
-		fail_of_error(check, "kafka", &error);
+		findings_error(&check->findings, "kafka", &error);
 		return;
 	}
-	ok(check, "kafka", "%s answers", servers ? servers : "the broker");
+	findings_ok(&check->findings, "kafka", "%s answers", servers ? servers : "the broker");
 	if (topics->count)
-		ok(check, "topics", "%d with %d partitions: %s", topics->count, topics->partitions,
-			topics->names.data);
+		findings_ok(&check->findings, "topics", "%d with %d partitions: %s", topics->count,
+			topics->partitions, topics->names.data);
 	else if (!topics->bad)
-		fail(check, EXIT_REFUSED, "topics",
+		findings_fail(&check->findings, EXIT_REFUSED, "topics",
 			"source.topics matches none; are the names right, has the connector "
 			"written "
 			"anything yet, may this user see them?");
@@ -185,9 +122,10 @@ static void check_group(struct check *check, struct kafka_observer *observer, co
 	struct error error = {0};
 
 	if (kafka_check_group(observer, topic, (int)options.timeout_s * 1000, &error))
-		ok(check, "group", "'%s' may read its committed offsets", group ? group : "");
+		findings_ok(&check->findings, "group", "'%s' may read its committed offsets",
+			group ? group : "");
 	else
-		fail_of_error(check, "group", &error);
+		findings_error(&check->findings, "group", &error);
 }
 
 static void check_kafka(struct check *check)
@@ -199,7 +137,7 @@ static void check_kafka(struct check *check)
 	if (observer)
 		check_topics(check, observer, &topics);
 	else
-		fail_of_error(check, "kafka", &error);
+		findings_error(&check->findings, "kafka", &error);
 	if (topics.first)
 		check_group(check, observer, topics.first);
 	kafka_observer_free(observer);
@@ -237,18 +175,18 @@ static bool check_store(struct check *check, struct eventstore *store)
 
 	if (!eventstore_info(store, &info, &error)) {
 		if (status_of_info(store) == 401)
-			fail(check, EXIT_UNREACHABLE, "eventstore", "%s/info: HTTP 401: %s",
-				eventstore_address(store), denied);
+			findings_fail(&check->findings, EXIT_UNREACHABLE, "eventstore",
+				"%s/info: HTTP 401: %s", eventstore_address(store), denied);
 		else
-			fail(check, EXIT_UNREACHABLE, "eventstore",
+			findings_fail(&check->findings, EXIT_UNREACHABLE, "eventstore",
 				"%s; is it up, are address and tls in eventstore.url right?",
 				error.text);
 		return false;
 	}
-	ok(check, "eventstore", "%s: version %s, %s", eventstore_address(store), info.version,
-		info.state);
+	findings_ok(&check->findings, "eventstore", "%s: version %s, %s", eventstore_address(store),
+		info.version, info.state);
 	if (info.atom_pub == 0)
-		fail(check, EXIT_REFUSED, "eventstore",
+		findings_fail(&check->findings, EXIT_REFUSED, "eventstore",
 			"AtomPub over HTTP is switched off; start the server with "
 			"--enable-atom-pub-over-http (EnableAtomPubOverHttp: true)");
 	return info.atom_pub != 0;
@@ -287,12 +225,13 @@ static void compare_mapping(struct check *check, const struct group *group)
 		return;
 	group_difference(group->mapping, check->mapping, &difference);
 	if (difference.len)
-		fail(check, EXIT_USAGE, "mapping",
+		findings_fail(&check->findings, EXIT_USAGE, "mapping",
 			"differs from the one that this group has written with: %.600s; if that is "
 			"wanted, start once with --accept-mapping-change",
 			difference.data);
 	else
-		ok(check, "mapping", "the one that this group has written with");
+		findings_ok(
+			&check->findings, "mapping", "the one that this group has written with");
 	strbuf_clear(&difference);
 }
 
@@ -305,27 +244,28 @@ static void check_read(struct check *check, struct eventstore *store)
 	read_group(check, store, &group, &result);
 	switch (result.read) {
 	case READ_PAGE:
-		ok(check, "read", "of %s, the group's own stream", stream.ptr);
+		findings_ok(&check->findings, "read", "of %s, the group's own stream", stream.ptr);
 		compare_mapping(check, &group);
 		break;
 	case READ_NO_STREAM:
-		ok(check, "read", "of %s, the group's own stream, which is not there yet",
-			stream.ptr);
+		findings_ok(&check->findings, "read",
+			"of %s, the group's own stream, which is not there yet", stream.ptr);
 		break;
 	case READ_DENIED:
-		fail(check, EXIT_UNREACHABLE, "read", "of %s: HTTP %d: %s", stream.ptr,
-			result.status, denied);
+		findings_fail(&check->findings, EXIT_UNREACHABLE, "read", "of %s: HTTP %d: %s",
+			stream.ptr, result.status, denied);
 		break;
 	case READ_DELETED:
-		fail(check, EXIT_REFUSED, "read",
+		findings_fail(&check->findings, EXIT_REFUSED, "read",
 			"of %s: it was deleted for good; take another kafka.group.id", stream.ptr);
 		break;
 	case READ_MISPLACED:
-		fail(check, EXIT_UNREACHABLE, "read", "of %s: %s: %s", stream.ptr, result.text,
-			misplaced);
+		findings_fail(&check->findings, EXIT_UNREACHABLE, "read", "of %s: %s: %s",
+			stream.ptr, result.text, misplaced);
 		break;
 	default:
-		fail(check, EXIT_UNREACHABLE, "read", "of %s: %s", stream.ptr, result.text);
+		findings_fail(&check->findings, EXIT_UNREACHABLE, "read", "of %s: %s", stream.ptr,
+			result.text);
 	}
 	group_clear(&group);
 }
@@ -345,31 +285,32 @@ static void check_append(struct check *check, struct eventstore *store)
 	await(store, &result);
 	switch (result.append) {
 	case APPEND_CONFLICT:
-		ok(check, "append",
+		findings_ok(&check->findings, "append",
 			"to %s would be taken (tried at a version that cannot be, nothing was "
 			"written)",
 			stream.ptr);
 		break;
 	case APPEND_DENIED:
-		fail(check, EXIT_UNREACHABLE, "append", "to %s: HTTP %d: %s", stream.ptr,
-			result.status, denied);
+		findings_fail(&check->findings, EXIT_UNREACHABLE, "append", "to %s: HTTP %d: %s",
+			stream.ptr, result.status, denied);
 		break;
 	case APPEND_DELETED:
-		fail(check, EXIT_REFUSED, "append",
+		findings_fail(&check->findings, EXIT_REFUSED, "append",
 			"to %s: it was deleted for good; take another kafka.group.id", stream.ptr);
 		break;
 	case APPEND_WRITTEN:
-		fail(check, EXIT_REFUSED, "append",
+		findings_fail(&check->findings, EXIT_REFUSED, "append",
 			"to %s was taken at a version that cannot be: this is not how EventStoreDB "
 			"answers, something is in between",
 			stream.ptr);
 		break;
 	case APPEND_MISPLACED:
-		fail(check, EXIT_UNREACHABLE, "append", "to %s: %s: %s", stream.ptr, result.text,
-			misplaced);
+		findings_fail(&check->findings, EXIT_UNREACHABLE, "append", "to %s: %s: %s",
+			stream.ptr, result.text, misplaced);
 		break;
 	default:
-		fail(check, EXIT_UNREACHABLE, "append", "to %s: %s", stream.ptr, result.text);
+		findings_fail(&check->findings, EXIT_UNREACHABLE, "append", "to %s: %s", stream.ptr,
+			result.text);
 	}
 }
 
@@ -407,14 +348,14 @@ static void report_projections(struct check *check, struct span body)
 			add_projection(&doc, at, &running, &stopped);
 	}
 	if (stopped.len)
-		warn(check, "projections",
+		findings_warn(&check->findings, "projections",
 			"not running: %s; readers of $ce- and $et- streams need them: rowstream "
 			"projections",
 			stopped.data);
 	if (running.len)
-		ok(check, "projections", "running: %s", running.data);
+		findings_ok(&check->findings, "projections", "running: %s", running.data);
 	if (!running.len && !stopped.len)
-		warn(check, "projections",
+		findings_warn(&check->findings, "projections",
 			"the system's are not there; readers of $ce- and $et- streams need a "
 			"server "
 			"with --run-projections=System");
@@ -430,11 +371,12 @@ static void check_projections(struct check *check, struct eventstore *store)
 	struct error error = {0};
 
 	if (!eventstore_call(store, "GET", "/projections/any", accept, SPAN_NULL, &answer, &error))
-		warn(check, "projections", "%s", error.text);
+		findings_warn(&check->findings, "projections", "%s", error.text);
 	else if (answer.status == 200)
 		report_projections(check, (struct span){answer.body, answer.body_len});
 	else
-		warn(check, "projections", "GET /projections/any: HTTP %d: %s", answer.status,
+		findings_warn(&check->findings, "projections", "GET /projections/any: HTTP %d: %s",
+			answer.status,
 			answer.status == 401 ? "this user may not see them"
 					     : "this server has none");
 	eventstore_answer_clear(&answer);
@@ -447,7 +389,7 @@ static void check_eventstore(struct check *check)
 	const char *group = config_property(check->config, "group.id");
 
 	if (!store) {
-		fail_of_error(check, "eventstore", &error);
+		findings_error(&check->findings, "eventstore", &error);
 		return;
 	}
 	group_stream(group ? group : "", &check->group_stream);
@@ -479,16 +421,16 @@ static int run(int argc, char **argv)
 		config_free(config);
 		return command_fail(&cmd_check, &error);
 	}
-	check.rows = rows_new(stdout, format, columns, 3);
+	findings_begin(&check.findings, stdout, format);
 	check_configuration(&check);
 	check_mapping(&check);
 	check_kafka(&check);
 	check_eventstore(&check);
-	rows_end(check.rows);
+	findings_end(&check.findings);
 	strbuf_clear(&check.group_stream);
 	free(check.mapping);
 	config_free(config);
-	return check.code;
+	return check.findings.code;
 }
 
 const struct command cmd_check = {

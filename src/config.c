@@ -13,7 +13,6 @@
 
 #define STANDARD_PATH "rowstream.yaml"
 #define VARIABLE_PREFIX "ROWSTREAM_"
-#define KAFKA_PREFIX "ROWSTREAM_KAFKA_"
 
 extern char **environ;
 
@@ -300,16 +299,38 @@ static const struct option *option_of_variable(const char *name)
 	return found;
 }
 
-/* ROWSTREAM_KAFKA_SASL_PASSWORD is sasl.password. */
-static bool set_property(struct config_loader *loader, const char *value)
+/* The section whose properties have variables that begin as this one. */
+static const struct option *properties_of_variable(const char *name)
 {
-	char *name = copy_text(loader, loader->source + strlen(KAFKA_PREFIX));
+	struct strbuf prefix = {0};
+	const struct option *found = NULL;
+	size_t i;
+
+	for (i = 0; !found && i < config_option_count; i++) {
+		if (config_options[i].type != OPTION_PROPERTIES)
+			continue;
+		strbuf_reset(&prefix);
+		option_variable(&config_options[i], &prefix);
+		strbuf_add_char(&prefix, '_');
+		if (strncmp(name, prefix.data, prefix.len) == 0)
+			found = &config_options[i];
+	}
+	strbuf_clear(&prefix);
+	return found;
+}
+
+/* ROWSTREAM_KAFKA_SASL_PASSWORD is sasl.password. */
+static bool set_property(
+	struct config_loader *loader, const struct option *option, const char *value)
+{
+	char *name = copy_text(
+		loader, loader->source + strlen(VARIABLE_PREFIX) + strlen(option->section) + 1);
 	struct config_node item = {.kind = CONFIG_TEXT, .text = value, .name = name};
 	struct config_node map = {.kind = CONFIG_MAP, .items = &item, .count = 1};
 
 	for (; *name; name++)
 		*name = *name == '_' ? '.' : (char)tolower((unsigned char)*name);
-	return config_set(loader, option_named("kafka", NULL), &map);
+	return config_set(loader, option, &map);
 }
 
 /* Only a variable that begins like an option's is a mistake: the prefix is used by others too. */
@@ -363,8 +384,9 @@ static bool load_variable(struct config_loader *loader, const char *variable)
 		return set_text(loader, option, equals + 1);
 	if (!begins_as_option(loader->source) || is_service_link(loader->source))
 		return true;
-	if (strncmp(loader->source, KAFKA_PREFIX, strlen(KAFKA_PREFIX)) == 0)
-		return set_property(loader, equals + 1);
+	option = properties_of_variable(loader->source);
+	if (option)
+		return set_property(loader, option, equals + 1);
 	return fail_of_variable(loader, loader->source);
 }
 
@@ -506,6 +528,8 @@ struct config *config_load(int *argc, char **argv, const struct flag *own, struc
 
 	config->private = xcalloc(1, sizeof(*config->private));
 	config->private->options = xcalloc(config_option_count, sizeof(*config->private->options));
+	config->private->properties =
+		xcalloc(config_option_count, sizeof(*config->private->properties));
 	if (!load_all(&loader, argc, argv, own)) {
 		config_free(config);
 		return NULL;
@@ -520,11 +544,13 @@ void config_free(struct config *config)
 
 	if (!config)
 		return;
-	for (i = 0; i < config_option_count; i++)
+	for (i = 0; i < config_option_count; i++) {
 		config_clear_option(config, &config_options[i]);
+		free(config->private->properties[i]);
+	}
 	arena_clear(&config->private->arena);
 	free(config->private->options);
-	free(config->private->kafka);
+	free(config->private->properties);
 	free(config->private);
 	free(config->column_types);
 	free(config);

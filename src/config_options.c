@@ -148,6 +148,21 @@ const struct option config_options[] = {
 	TEXT(registry, ca_file, "",
 		"Certificates to trust there, instead of the system's."),
 
+	TEXT(connect, url, "http://localhost:8083",
+		"Address of Kafka Connect's REST interface, for the command source."),
+	TEXT(connect, username, "",
+		"User there."),
+	SECRET(connect, password,
+		"That user's password."),
+	TEXT(connect, ca_file, "",
+		"Certificates to trust there, instead of the system's."),
+	TEXT(connect, name, "rowstream",
+		"Name of the connector."),
+
+	MAP(connector, OPTION_PROPERTIES, "{}",
+		"Any property of the connector, passed to Kafka Connect as it is; what we recommend "
+		"is filled in where nothing is said (docs/debezium.md)."),
+
 	TEXT(status, listen, "",
 		"Address of /metrics, /health, /ready and a page for people, like 127.0.0.1:9464. "
 		"Nothing is served without it."),
@@ -170,6 +185,8 @@ const struct config_section config_sections[] = {
 	{"filter", "What is left out or made unreadable on the way."},
 	{"pipeline", "Bounds, and what to do about what is not as it should be."},
 	{"registry", "The schema registry, for topics in Avro."},
+	{"connect", "Kafka Connect, for the command source. A running bridge does not use it."},
+	{"connector", "The Debezium connector that the command source makes."},
 	{"status", "What a running bridge tells about itself over HTTP."},
 	{"log", "Lines on standard error."},
 };

@@ -148,6 +148,7 @@ static void add_map(struct strbuf *out, const struct config *config, const struc
 	const struct text_map *map =
 		(const struct text_map *)((const char *)config + option->offset);
 	const struct config_origin *whole = &config->private->options[option - config_options];
+	const struct config_origin *origins = config->private->properties[option - config_options];
 	bool single = option->type == OPTION_PROPERTIES;
 	size_t i;
 
@@ -155,7 +156,7 @@ static void add_map(struct strbuf *out, const struct config *config, const struc
 	strbuf_add_text(out, map->count ? ":" : ": {}");
 	end_line(out, single ? &(struct config_origin){NULL, false} : whole);
 	for (i = 0; i < map->count; i++) {
-		const struct config_origin *origin = single ? &config->private->kafka[i] : whole;
+		const struct config_origin *origin = single ? &origins[i] : whole;
 		bool hide =
 			origin->from_file || (single && config_property_is_secret(map->names[i]));
 

@@ -206,14 +206,14 @@ static const char *where(struct config_loader *loader, const struct config_node 
 	return copy;
 }
 
-static void note_property(
-	struct config_loader *loader, size_t index, const struct config_node *node, bool from_file)
+static void note_property(struct config_loader *loader, const struct option *option, size_t index,
+	const struct text_map *map, const struct config_node *node, bool from_file)
 {
-	struct config_private *private = loader->config->private;
+	struct config_origin **origins =
+		&loader->config->private->properties[option - config_options];
 
-	private->kafka =
-		xreallocarray(private->kafka, loader->config->kafka.count, sizeof(*private->kafka));
-	private->kafka[index] = (struct config_origin){where(loader, node), from_file};
+	*origins = xreallocarray(*origins, map->count, sizeof(**origins));
+	(*origins)[index] = (struct config_origin){where(loader, node), from_file};
 }
 
 static bool set_map(struct config_loader *loader, const struct option *option,
@@ -237,7 +237,7 @@ static bool set_map(struct config_loader *loader, const struct option *option,
 		*from_file |= item_from_file;
 		index = map_put(map, item->name, text);
 		if (option->type == OPTION_PROPERTIES)
-			note_property(loader, index, item, item_from_file);
+			note_property(loader, option, index, map, item, item_from_file);
 	}
 	return true;
 }

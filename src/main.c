@@ -19,6 +19,7 @@ static const struct command *const commands[] = {
 	&cmd_history,
 	&cmd_show,
 	&cmd_diff,
+	&cmd_source,
 	&cmd_config,
 	NULL,
 };

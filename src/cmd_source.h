@@ -1,0 +1,37 @@
+/* What the sub-commands of `rowstream source` share. */
+#ifndef ROWSTREAM_CMD_SOURCE_H
+#define ROWSTREAM_CMD_SOURCE_H
+
+#include "command.h"
+#include "connect.h"
+#include "connector.h"
+#include "findings.h"
+
+struct source {
+	const struct config *config;
+	const char *name;			/* of the connector */
+	struct connector_properties properties; /* configured and recommended; not for types */
+	struct connect *connect;		/* not for types */
+	struct connect_answer answer;		/* of the last request */
+	struct findings findings;
+	enum rows_format format;
+	int64_t timeout_ms;
+	bool all;
+};
+
+/* Each returns an exit code; source is opened and closed by who calls. */
+int source_check(struct source *source);
+int source_create(struct source *source);
+int source_status(struct source *source);
+int source_remove(struct source *source);
+
+/* The first finding: which configuration. */
+void source_begin(struct source *source);
+/* Findings about worker, plugin and properties; all of them, or only what is wrong. */
+void source_validate(struct source *source, bool all);
+/* A finding about what Connect answered; DONE adds none. True for DONE. */
+bool source_is_done(struct source *source, enum connect_outcome outcome, const struct error *error);
+/* Adds what a trace says and what to do about it. */
+void source_add_cause(struct strbuf *out, const char *trace);
+
+#endif
