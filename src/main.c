@@ -20,6 +20,7 @@ static const struct command *const commands[] = {
 	&cmd_show,
 	&cmd_diff,
 	&cmd_source,
+	&cmd_report,
 	&cmd_config,
 	NULL,
 };
