@@ -15,6 +15,7 @@ INTEGERS = {"int", "integer", "smallint", "bigint", "serial", "bigserial", "tiny
 DECIMALS = {"numeric", "decimal"}
 BINARIES = {"binary", "varbinary", "blob", "longblob", "bytea"}
 GEOMETRIES = {"geometry", "point", "linestring", "polygon", "line", "box", "circle", "path", "lseg"}
+TIMES = {"date", "time", "timetz", "timestamp", "timestamptz"}
 TYPE = re.compile(r'\s*("char"|double precision|\w+)(?:\s*\(([^)]*)\))?(\s+unsigned)?((?:\[\])*)',
                   re.IGNORECASE)
 SECOND_US = 1_000_000
@@ -98,6 +99,35 @@ def interval_us(text):
     return int(total) + (clock_us(clock.group()) if clock else 0)
 
 
+def iso_interval_us(text):
+    """interval.handling.mode=string: "P-1Y2M3DT4H5M-6.789S"."""
+    total = Decimal(0)
+    date, _, clock = text[1:].partition("T")
+    for part, units in ((date, {"Y": 12 * MONTH_US, "M": MONTH_US, "D": DAY_US}),
+                        (clock, {"H": 3600 * SECOND_US, "M": 60 * SECOND_US, "S": SECOND_US})):
+        for amount, unit in re.findall(r"([+-]?[\d.]+)([YMDHS])", part):
+            total += Decimal(amount) * units[unit]
+    return int(total)
+
+
+def structured_us(value):
+    """time.precision.mode=structured: an object of the parts, without those that a type lacks."""
+    if value.get("specialValue"):
+        return {"POSITIVE_INFINITY": "infinity", "NEGATIVE_INFINITY": "-infinity"}[
+            value["specialValue"]]
+    days = days_of(value["year"], value["month"], value["day"]) if "year" in value else 0
+    seconds = value.get("hour", 0) * 3600 + value.get("minute", 0) * 60 + value.get("second", 0) - \
+        (value.get("offsetSeconds") or 0)
+    whole = days * DAY_US + seconds * SECOND_US + value.get("nanos", 0) // 1000
+    return whole % DAY_US if "offsetSeconds" in value and "year" not in value else whole
+
+
+def structured_interval_us(value):
+    months = (value["years"] * 12 + value["months"]) * MONTH_US
+    seconds = value["hours"] * 3600 + value["minutes"] * 60 + value["seconds"]
+    return int(months) + value["days"] * DAY_US + seconds * SECOND_US + value["nanos"] // 1000
+
+
 # --- Geometry ---
 
 def well_known_text(encoded):
@@ -156,6 +186,13 @@ def postgresql_shape(kind, value):
 def single(value):
     """The nearest 32-bit float, which is all that the column held."""
     return repr(struct.unpack("f", struct.pack("f", float(value)))[0] + 0.0)
+
+
+def decimal(value):
+    """A number by its value; PostgreSQL's other ones by their name."""
+    text = {"NAN": "NaN", "POSITIVE_INFINITY": "Infinity",
+            "NEGATIVE_INFINITY": "-Infinity"}.get(value, value)
+    return text if text in ("NaN", "Infinity", "-Infinity") else Decimal(str(text))
 
 
 def floating(value):
@@ -223,7 +260,7 @@ class Reader:
         if name in INTEGERS or name == "boolean":
             return int(value)
         if name in DECIMALS or name == "money":
-            return Decimal(str(value))
+            return decimal(value)
         if name in ("real", "float"):
             return single(value)
         if name in ("double", "double precision"):
@@ -232,22 +269,30 @@ class Reader:
             return bits_of_event(value)
         if name in BINARIES:
             return bytes_of_event(value, self.binary)
+        if name == "interval":
+            return self.interval(value)
+        if isinstance(value, dict) and name in TIMES:
+            return structured_us(value)
         if name in ("date", "timestamp", "timestamptz", "datetime"):
             return instant_us(value)
         if name == "time":
             return clock_us(value.rstrip("Z"))
         if name == "timetz":
             return zoned_time_us(value)
-        if name == "interval":
-            return int(value)
         if name in ("json", "jsonb"):
             return exact_json(value)
         if name == "hstore":
-            return dict(exact_json(value)[1])
+            return value if isinstance(value, dict) else dict(exact_json(value)[1])
         if name in GEOMETRIES:
             return postgresql_shape(name, value) if self.postgresql else \
                 well_known_text(value["wkb"])
         return value
+
+    @staticmethod
+    def interval(value):
+        if isinstance(value, dict):
+            return structured_interval_us(value)
+        return iso_interval_us(value) if isinstance(value, str) else int(value)
 
     def of_print(self, type_, raw):
         """`raw` is the JSON text of the value as the database printed it."""
@@ -267,7 +312,7 @@ class Reader:
         if name in INTEGERS or name == "boolean":
             return int(value)
         if name in DECIMALS:
-            return Decimal(value)
+            return decimal(value)
         if name == "money":
             return Decimal(re.sub(r"[$,]", "", value))
         if name in ("real", "float"):

@@ -27,6 +27,14 @@ ALTERED = {
     "ev": {"c": "double precision", "a2": "text", "tenant": "text", "id": "bigint"},
     "t_index": {"uq": "int"},
 }
+# Captured beside another, from one database.
+SHARED = {case: "postgres-types-precise" for case in (
+    "postgres-types-double", "postgres-types-precise-numeric", "postgres-types-precise-schemas",
+    "postgres-types-string", "postgres-types-string-schemas",
+    "postgres-types-time-connect-schemas", "postgres-types-time-isostring",
+    "postgres-types-time-microseconds", "postgres-types-time-nanoseconds",
+    "postgres-types-time-structured")}
+
 # The table's new name, and the key that it got.
 RENAMED = {"ev": "ev_renamed"}
 
@@ -126,9 +134,17 @@ def printed_rows(case):
             yield json.loads(members["table"]), raw_members(members["row"])
 
 
-def has_final_state(case):
+def has_own_state(case):
     return any((FIXTURES / case / name).exists()
                for name in ("final-state.jsonl", "final-state.jsonl.gz"))
+
+
+def state_of(case):
+    """The case whose final-state.jsonl is this one's too: its own, or that of a connector that
+    stood at the same database; None where there is none."""
+    if has_own_state(case):
+        return case
+    return SHARED.get(case)
 
 
 # --- Comparing ---
@@ -151,7 +167,7 @@ class FinalState:
             if old in self.tables:
                 self.tables[new] = Table(self.tables[old].columns, ["tenant", "id"])
         self.printed = {}
-        for table, row in printed_rows(case):
+        for table, row in printed_rows(state_of(case)):
             self.printed.setdefault(self.full_name(table.replace('"', "")), []).append(row)
 
     def table(self, name):
@@ -182,18 +198,35 @@ class FinalState:
         if type_.unsigned and name == "bigint" and \
                 self.modes.get("bigint.unsigned.handling.mode") == "precise":
             return "decimal(0)"
-        if time == "isostring" or name not in ("date", "time", "timestamp", "datetime") or \
+        if time in ("isostring", "structured") or \
+                name not in ("date", "time", "timestamp", "datetime") or \
                 (name == "timestamp" and self.connector != "postgresql"):
             return None
         if name == "date":
             return "date"
+        return f"{'time' if name == 'time' else 'timestamp'}-{self.unit(type_, time)}"
+
+    def unit(self, type_, mode):
+        if mode in ("connect", "microseconds", "nanoseconds"):
+            return {"connect": "ms", "microseconds": "us", "nanoseconds": "ns"}[mode]
+        if type_.name == "time" and (mode == "adaptive_time_microseconds" or
+                                     self.connector != "postgresql"):
+            return "us"
         default = 6 if self.connector == "postgresql" else 0
-        fine = type_.number(0, default) > 3 or (name == "time" and self.connector != "postgresql")
-        unit = "us" if fine and time != "connect" else "ms"
-        return f"{'time' if name == 'time' else 'timestamp'}-{unit}"
+        return "us" if type_.number(0, default) > 3 else "ms"
 
     def has_schemas(self):
-        return self.modes.get("value.converter.schemas.enable") == "true"
+        return self.modes.get("value.converter.schemas.enable") == "true" or \
+            self.schemas() is not None
+
+    def schemas(self):
+        """Avro: the registry's schemas, for `rowstream map --schemas`."""
+        return next((FIXTURES / self.case).glob("registry.json"), None)
+
+    def sent_name(self, column):
+        if self.modes.get("field.name.adjustment.mode") == "avro":
+            return re.sub(r"[^A-Za-z0-9_]", "_", column)
+        return column
 
     def flattened(self):
         return "transforms.unwrap.type" in self.modes
@@ -215,13 +248,15 @@ class FinalState:
 
     # Rows as sets of comparable values.
     def of_event(self, table, row):
-        types = self.table(table).columns
+        types = {self.sent_name(column): type_
+                 for column, type_ in self.table(table).columns.items()}
         return {column: self.reader.of_event(types[column], value)
                 for column, value in row.items()}
 
     def of_print(self, table, row):
         types = self.table(table).columns
-        return {column: self.reader.of_print(types[column], raw) for column, raw in row.items()}
+        return {self.sent_name(column): self.reader.of_print(types[column], raw)
+                for column, raw in row.items()}
 
     def identity(self, table, row):
         key = self.table(table).key or sorted(row)

@@ -8,32 +8,31 @@ import json
 import pytest
 
 import harness
-from final_state import FIXTURES, FinalState, has_final_state, replay
+from final_state import FIXTURES, FinalState, replay, state_of
 from final_state_exceptions import check
 
-# Avro needs the registry.
-CASES = sorted(path.name for path in FIXTURES.iterdir() if path.is_dir() and
-               has_final_state(path.name) and not list(path.glob("registry.json*")))
+CASES = sorted(path.name for path in FIXTURES.iterdir() if path.is_dir() and state_of(path.name))
+
+
+def rows_of(bench, state, tmp_path):
+    config = tmp_path / "options.yaml"
+    config.write_text(json.dumps(state.options()))
+    schemas = ["--schemas", state.schemas()] if state.schemas() else []
+    result = bench.rowstream("map", "-c", config, *schemas, harness.fixture_path(state.case))
+    assert result.returncode == 0, result.stderr
+    return replay(line for line in result.stdout.split("\n") if line)
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_rows_rebuilt_from_events_equal_the_database(bench, tmp_path, case):
     state = FinalState(case)
-    config = tmp_path / "options.yaml"
-    config.write_text(json.dumps(state.options()))
-    result = bench.rowstream("map", "-c", config, harness.fixture_path(case))
-    assert result.returncode == 0, result.stderr
-    rows = replay(line for line in result.stdout.split("\n") if line)
-    check(case, state.differences(rows))
+    check(case, state.differences(rows_of(bench, state, tmp_path)))
 
 
 def test_a_row_too_few_too_many_or_other_is_told(bench, tmp_path):
     """The comparison itself: without it, the test above could not fail."""
     state = FinalState("postgres-nulls-kept")
-    config = tmp_path / "options.yaml"
-    config.write_text(json.dumps(state.options()))
-    result = bench.rowstream("map", "-c", config, harness.fixture_path("postgres-nulls-kept"))
-    rows = replay(line for line in result.stdout.split("\n") if line)
+    rows = rows_of(bench, state, tmp_path)
     users = {row["id"]: row for row in rows["public.users"]}
     users[1]["balance"] = "0.01"
     users[2]["active"] = 1
