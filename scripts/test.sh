@@ -154,7 +154,7 @@ part_format() {
 part_shellcheck() {
 	local file
 	lint_failed=0
-	for file in .ci/run scripts/*.sh tests/*.sh; do
+	for file in .ci/run scripts/*.sh scripts/*/*.sh tests/*.sh; do
 		lint "$file" shellcheck -x -P scripts "$file"
 	done
 	return "$lint_failed"
