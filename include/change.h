@@ -83,6 +83,11 @@ void change_clear(struct change *change);
  * the next change_decode. */
 struct span change_text_of(struct change *change, const struct js_doc *doc, uint32_t node);
 
+/* Adds "<db>.<schema>.<table>" of a row or truncate, those parts that are there. */
+void change_add_table(const struct change *change, struct strbuf *out);
+/* The Connect schema of an image ("before", "after"), in value_doc; JS_NONE where there is none. */
+uint32_t change_image_schema(const struct change *change, const char *name);
+
 const char *change_kind_name(enum change_kind kind); /* "row", "tombstone", … */
 
 #endif

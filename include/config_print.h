@@ -18,6 +18,8 @@ void config_print_man(FILE *out);
 
 /* text as a value in the file, added to out: quoted where it must be, and ${ so that it is none. */
 void config_add_yaml(struct strbuf *out, const char *text);
+/* name in a map of the file, where ${ stands for itself. */
+void config_add_yaml_name(struct strbuf *out, const char *name);
 /* A URL with its password hidden, added to out. */
 void config_add_url(struct strbuf *out, const char *url);
 

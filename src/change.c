@@ -152,6 +152,41 @@ bool change_decode(struct change *change, const struct record *record,
 	return change_classify(change, error);
 }
 
+void change_add_table(const struct change *change, struct strbuf *out)
+{
+	const struct span parts[] = {change->db, change->schema, change->table};
+	size_t i, begin = out->len;
+
+	for (i = 0; i < 3; i++) {
+		if (parts[i].len == 0)
+			continue;
+		if (out->len > begin)
+			strbuf_add_char(out, '.');
+		strbuf_add_span(out, parts[i]);
+	}
+}
+
+/* The schema of a member of the envelope: its fields' entry of that name. */
+static uint32_t field_schema(const struct js_doc *doc, uint32_t schema, const char *name)
+{
+	uint32_t fields = js_member(doc, schema, "fields"), field;
+
+	for (field = js_first(doc, fields); field != JS_NONE; field = js_next(doc, fields, field))
+		if (js_string_is(doc, js_member(doc, field, "field"), name))
+			return field;
+	return JS_NONE;
+}
+
+/* A flattened row's schema is the payload's own. */
+uint32_t change_image_schema(const struct change *change, const char *name)
+{
+	if (change->form == CHANGE_FLATTENED)
+		return change->payload_schema;
+	if (change->form == CHANGE_CLOUDEVENT)
+		return field_schema(&change->value_doc, change->image_schema, name);
+	return field_schema(&change->value_doc, change->payload_schema, name);
+}
+
 void change_clear(struct change *change)
 {
 	js_doc_clear(&change->key_doc);

@@ -7,6 +7,7 @@ static struct {
 	const char *format;
 	int64_t timeout_s;
 	bool all;
+	struct text_list schema_files;
 } options;
 
 static const struct flag flags[] = {
@@ -19,18 +20,23 @@ static const struct flag flags[] = {
 		.meaning = "how long create and remove wait for Kafka Connect (default: 60)",
 		.number = &options.timeout_s},
 	{.name = "all", .meaning = "status of every connector there", .on = &options.all},
+	{.name = "schemas",
+		.value = "FILE",
+		.meaning = "types: schemas of records in Avro, as for 'rowstream map'",
+		.list = &options.schema_files},
 	{.name = NULL},
 };
 
 static const struct {
 	const char *name;
 	int (*run)(struct source *source);
-	bool needs_class;
+	bool needs_connect, needs_class;
 } subcommands[] = {
-	{"check", source_check, true},
-	{"create", source_create, true},
-	{"status", source_status, false},
-	{"remove", source_remove, false},
+	{"check", source_check, true, true},
+	{"create", source_create, true, true},
+	{"status", source_status, true, false},
+	{"remove", source_remove, true, false},
+	{"types", source_types, false, false},
 };
 
 #define SUBCOMMANDS (sizeof(subcommands) / sizeof(subcommands[0]))
@@ -83,6 +89,16 @@ static bool open_connect(struct source *source, struct error *error)
 	return source->connect != NULL;
 }
 
+static void take_files(
+	struct source *source, bool may_have, int argc, char **argv, struct error *error)
+{
+	source->files = argv;
+	source->file_count = argc;
+	source->schema_files = &options.schema_files;
+	if (argc > 0 && !may_have)
+		error_set(error, ERROR_INPUT, "unexpected argument '%s'", argv[0]);
+}
+
 static int run_subcommand(struct source *source, size_t index)
 {
 	struct error error = {0};
@@ -91,7 +107,7 @@ static int run_subcommand(struct source *source, size_t index)
 	source->name = source->config->connect.name;
 	if (take_options(source, &error) &&
 		take_properties(source, subcommands[index].needs_class, &error) &&
-		open_connect(source, &error))
+		(!subcommands[index].needs_connect || open_connect(source, &error)))
 		code = subcommands[index].run(source);
 	else
 		code = command_fail(&cmd_source, &error);
@@ -117,14 +133,15 @@ static int run(int argc, char **argv)
 	source.config = config;
 	for (i = 0; argc > 1 && i < SUBCOMMANDS && strcmp(argv[1], subcommands[i].name) != 0; i++)
 		;
-	if (argc > 1 && i < SUBCOMMANDS) {
-		code = run_subcommand(&source, i);
-	} else {
+	if (argc < 2 || i == SUBCOMMANDS)
 		error_set(&error, ERROR_INPUT,
-			"wanted is 'source check', 'source create', 'source status' or 'source "
-			"remove'");
-		code = command_fail(&cmd_source, &error);
-	}
+			"wanted is 'source check', 'source create', 'source status', 'source "
+			"remove' or 'source types'");
+	else
+		take_files(&source, !subcommands[i].needs_connect, argc - 2, argv + 2, &error);
+	code = error.kind == ERROR_NONE ? run_subcommand(&source, i)
+					: command_fail(&cmd_source, &error);
+	text_list_clear(&options.schema_files);
 	config_free(config);
 	return code;
 }
@@ -156,7 +173,7 @@ void source_add_cause(struct strbuf *out, const char *trace)
 const struct command cmd_source = {
 	.name = "source",
 	.summary = "check, create, watch and remove the Debezium connector in Kafka Connect",
-	.usage = "check|create|status|remove [-c FILE] [--format FORMAT] [--timeout SECONDS]\n"
+	.usage = "check|create|status|remove|types [-c FILE] [OPTION…] [FILE…]\n"
 		 "\n"
 		 "check tries the properties of the section 'connector', and those that we "
 		 "recommend where it says nothing, on Kafka Connect and the database, and says "
@@ -170,6 +187,11 @@ const struct command cmd_source = {
 		 "remove stops the connector, makes Kafka Connect forget how far it was, deletes "
 		 "it, and says how to drop what it leaves in the database.\n"
 		 "\n"
+		 "types reads records that have schema blocks, as 'rowstream map' reads them, and "
+		 "prints the section 'types' for the same tables without: mapping.values = "
+		 "canonical "
+		 "needs it there.\n"
+		 "\n"
 		 "Example:\n"
 		 "  connect: {url: 'http://localhost:8083', name: shop}\n"
 		 "  connector:\n"
@@ -180,5 +202,5 @@ const struct command cmd_source = {
 		 "    database.dbname: shop",
 	.run = run,
 	.flags = flags,
-	.max_arguments = 1,
+	.max_arguments = -1,
 };

@@ -10,13 +10,16 @@
 struct source {
 	const struct config *config;
 	const char *name;			/* of the connector */
-	struct connector_properties properties; /* configured and recommended; not for types */
+	struct connector_properties properties; /* configured and recommended */
 	struct connect *connect;		/* not for types */
 	struct connect_answer answer;		/* of the last request */
 	struct findings findings;
 	enum rows_format format;
 	int64_t timeout_ms;
 	bool all;
+	char **files; /* of types */
+	int file_count;
+	const struct text_list *schema_files;
 };
 
 /* Each returns an exit code; source is opened and closed by who calls. */
@@ -24,6 +27,7 @@ int source_check(struct source *source);
 int source_create(struct source *source);
 int source_status(struct source *source);
 int source_remove(struct source *source);
+int source_types(struct source *source);
 
 /* The first finding: which configuration. */
 void source_begin(struct source *source);

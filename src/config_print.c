@@ -39,9 +39,27 @@ static bool is_plain(const char *text)
 	       strcasecmp(text, "null") != 0;
 }
 
+void config_add_yaml_name(struct strbuf *out, const char *name)
+{
+	struct strbuf visible = {0};
+
+	terminal_add_visible(&visible, span_of(name));
+	if (is_plain(name)) {
+		strbuf_add_text(out, name);
+	} else if (!span_equal(strbuf_span(&visible), span_of(name))) {
+		terminal_add_quoted(out, span_of(name));
+	} else {
+		strbuf_add_char(out, '\'');
+		for (; *name; name++)
+			strbuf_add(out, *name == '\'' ? "''" : name, *name == '\'' ? 2 : 1);
+		strbuf_add_char(out, '\'');
+	}
+	strbuf_clear(&visible);
+}
+
 void config_add_yaml(struct strbuf *out, const char *text)
 {
-	struct strbuf escaped = {0}, visible = {0};
+	struct strbuf escaped = {0};
 	const char *next;
 
 	for (; (next = strstr(text, "${")); text = next + 2) {
@@ -49,19 +67,8 @@ void config_add_yaml(struct strbuf *out, const char *text)
 		strbuf_add_text(&escaped, "$${");
 	}
 	strbuf_add_text(&escaped, text);
-	terminal_add_visible(&visible, strbuf_span(&escaped));
-	if (is_plain(escaped.data)) {
-		strbuf_add_text(out, escaped.data);
-	} else if (!span_equal(strbuf_span(&visible), strbuf_span(&escaped))) {
-		terminal_add_quoted(out, strbuf_span(&escaped));
-	} else {
-		strbuf_add_char(out, '\'');
-		for (text = escaped.data; *text; text++)
-			strbuf_add(out, *text == '\'' ? "''" : text, *text == '\'' ? 2 : 1);
-		strbuf_add_char(out, '\'');
-	}
+	config_add_yaml_name(out, escaped.data);
 	strbuf_clear(&escaped);
-	strbuf_clear(&visible);
 }
 
 /* --- one option --- */
@@ -161,7 +168,7 @@ static void add_map(struct strbuf *out, const struct config *config, const struc
 			origin->from_file || (single && config_property_is_secret(map->names[i]));
 
 		strbuf_add_text(out, "  ");
-		config_add_yaml(out, map->names[i]);
+		config_add_yaml_name(out, map->names[i]);
 		strbuf_add_text(out, ": ");
 		add_text(out, option, map->values[i], hide);
 		if (single)

@@ -23,27 +23,6 @@ static void add_text(struct pieces *pieces, const char *text)
 
 /* --- Row images under column rules --- */
 
-/* The schema of a member of the envelope: its fields' entry of that name. */
-static uint32_t field_schema(const struct js_doc *doc, uint32_t schema, const char *name)
-{
-	uint32_t fields = js_member(doc, schema, "fields"), field;
-
-	for (field = js_first(doc, fields); field != JS_NONE; field = js_next(doc, fields, field))
-		if (js_string_is(doc, js_member(doc, field, "field"), name))
-			return field;
-	return JS_NONE;
-}
-
-/* A flattened row's schema is the payload's own. */
-static uint32_t image_schema(const struct change *change, const char *name)
-{
-	if (change->form == CHANGE_FLATTENED)
-		return change->payload_schema;
-	if (change->form == CHANGE_CLOUDEVENT)
-		return field_schema(&change->value_doc, change->image_schema, name);
-	return field_schema(&change->value_doc, change->payload_schema, name);
-}
-
 static bool write_image(struct mapping *mapping, uint32_t image, const char *name,
 	struct strbuf *out, struct error *error)
 {
@@ -52,7 +31,7 @@ static bool write_image(struct mapping *mapping, uint32_t image, const char *nam
 		.doc = &change->value_doc,
 		.image = image,
 		.schema_doc = &change->value_doc,
-		.schema = image_schema(change, name),
+		.schema = change_image_schema(change, name),
 		.table = mapping_table(mapping),
 	};
 

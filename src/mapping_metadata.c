@@ -51,18 +51,8 @@ struct span mapping_op(const struct mapping *mapping)
 
 struct span mapping_table(struct mapping *mapping)
 {
-	const struct change *change = &mapping->change;
-	const struct span parts[] = {change->db, change->schema, change->table};
-	size_t i;
-
 	strbuf_reset(&mapping->table);
-	for (i = 0; i < 3; i++) {
-		if (parts[i].len == 0)
-			continue;
-		if (mapping->table.len > 0)
-			strbuf_add_char(&mapping->table, '.');
-		strbuf_add_span(&mapping->table, parts[i]);
-	}
+	change_add_table(&mapping->change, &mapping->table);
 	return mapping->table.len ? strbuf_span(&mapping->table) : SPAN_NULL;
 }
 
