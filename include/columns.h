@@ -47,6 +47,7 @@ struct column_image {
 	struct span table; /* "<db>.<schema>.<table>", parts that are there */
 	bool is_key;	   /* a drop, mask or hash rule that hits it refuses the record */
 	bool hide_only;	   /* no columns of the row: no canonical values */
+	size_t *grown;	   /* NULL, or where to add the bytes that values may have gained */
 };
 
 /* Adds the image's JSON text to out with all rules applied. False: refused, error says which

@@ -14,6 +14,10 @@ bool base64_decode_text(struct span text, struct strbuf *out);
 bool decimal_text(struct span base64, int64_t scale, struct strbuf *out);
 bool decimal_scale_is_sane(int64_t scale);
 
+/* The same from a JSON number (decimal.format=NUMERIC). False if it has more digits behind the
+ * point, none of which may be lost. */
+bool decimal_literal(struct span number, int64_t scale, struct strbuf *out);
+
 /* Adds the integer that digits are, divided by 10^scale, in plain text. */
 void decimal_place(struct span digits, bool negative, int64_t scale, struct strbuf *out);
 

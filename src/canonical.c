@@ -207,55 +207,6 @@ static bool add_timestamp(int64_t units, int fraction_digits, struct strbuf *out
 
 /* --- Decimals --- */
 
-struct literal {
-	struct strbuf digits;
-	int64_t exponent; /* the value is digits * 10^exponent */
-	bool negative;
-};
-
-static bool read_literal(struct span text, struct literal *literal)
-{
-	bool fraction = false;
-	size_t i;
-
-	literal->negative = text.ptr[0] == '-';
-	for (i = literal->negative; i < text.len && (text.ptr[i] | 0x20) != 'e'; i++) {
-		if (text.ptr[i] == '.') {
-			fraction = true;
-			continue;
-		}
-		strbuf_add_char(&literal->digits, text.ptr[i]);
-		literal->exponent -= fraction;
-	}
-	if (i < text.len) {
-		int64_t exponent;
-
-		i += text.ptr[i + 1] == '+' ? 2 : 1;
-		if (!span_to_int64((struct span){text.ptr + i, text.len - i}, &exponent) ||
-			!decimal_scale_is_sane(exponent))
-			return false;
-		literal->exponent += exponent;
-	}
-	return true;
-}
-
-/* A number (decimal.format=NUMERIC) with exactly scale digits; false if it has more. */
-static bool write_literal(struct span text, int64_t scale, struct strbuf *out)
-{
-	struct literal literal = {.exponent = 0};
-	bool good = read_literal(text, &literal);
-	int64_t zeros = literal.exponent + scale; /* to add at the end, or to take off there */
-
-	for (; good && zeros < 0 && literal.digits.len > 0; zeros++, literal.digits.len--)
-		good = literal.digits.data[literal.digits.len - 1] == '0';
-	for (; good && zeros > 0; zeros--)
-		strbuf_add_char(&literal.digits, '0');
-	if (good)
-		decimal_place(strbuf_span(&literal.digits), literal.negative, scale, out);
-	strbuf_clear(&literal.digits);
-	return good;
-}
-
 /* Base64 has no need of escapes, but may have them all the same. */
 static bool write_base64(
 	int64_t scale, const struct js_doc *doc, uint32_t value, struct strbuf *out)
@@ -274,7 +225,7 @@ static bool write_decimal(
 	if (!decimal_scale_is_sane(scale))
 		return false;
 	if (js_type_of(doc, value) == JS_NUMBER)
-		return write_literal(js_text(doc, value), scale, out);
+		return decimal_literal(js_text(doc, value), scale, out);
 	return js_type_of(doc, value) == JS_STRING && write_base64(scale, doc, value, out);
 }
 

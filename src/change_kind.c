@@ -20,6 +20,7 @@ enum payload_member {
 	PAYLOAD_DDL,
 	PAYLOAD_EVENT_COUNT,
 	PAYLOAD_ID,
+	PAYLOAD_KEY,
 	PAYLOAD_MESSAGE,
 	PAYLOAD_OP,
 	PAYLOAD_POSITION,
@@ -44,7 +45,7 @@ _Static_assert(PAYLOAD_COUNT <= MEMBERS_MAX, "members are counted in the bits of
 
 static const struct member_name *const names_by_length[LONGEST_NAME + 1] = {
 	[2] = (const struct member_name[]){{"op", PAYLOAD_OP}, {"id", PAYLOAD_ID}, {0}},
-	[3] = (const struct member_name[]){{"ddl", PAYLOAD_DDL}, {0}},
+	[3] = (const struct member_name[]){{"ddl", PAYLOAD_DDL}, {"key", PAYLOAD_KEY}, {0}},
 	[4] = (const struct member_name[]){{"data", PAYLOAD_DATA}, {"type", PAYLOAD_TYPE}, {0}},
 	[5] = (const struct member_name[]){{"ts_ms", PAYLOAD_TS_MS}, {"ts_us", PAYLOAD_TS_US},
 		{"ts_ns", PAYLOAD_TS_NS}, {"after", PAYLOAD_AFTER}, {"vgtid", PAYLOAD_VGTID}, {0}},
@@ -152,6 +153,12 @@ static bool read_envelope(struct change *change, const struct members *payload, 
 {
 	struct span op;
 
+	if (payload->node[PAYLOAD_KEY] != JS_NONE) {
+		error_set(error, ERROR_REFUSED,
+			"the envelope has a member \"key\" of its own, where an event has the "
+			"record's key; leave out the transform that adds it");
+		return false;
+	}
 	change->form = CHANGE_ENVELOPE;
 	change->before = payload->node[PAYLOAD_BEFORE];
 	change->after = payload->node[PAYLOAD_AFTER];

@@ -254,13 +254,27 @@ static bool write_value(struct walk *walk, uint32_t column, struct error *error)
 	return true;
 }
 
+/* White space in what was an array does not count in the store, so its length tells nothing. */
+static void note_growth(struct walk *walk, uint32_t column, struct span value)
+{
+	const struct column_image *image = walk->image;
+	struct span old = js_text(image->doc, column + 1);
+
+	if (!image->grown || span_equal(value, old))
+		return;
+	if (js_type_of(image->doc, column + 1) >= JS_ARRAY)
+		*image->grown += value.len;
+	else if (value.len > old.len)
+		*image->grown += value.len - old.len;
+}
+
 /* Zeros of a large scale cost three bytes in the record. */
 #define MAX_GROWTH (64 << 20)
 
 static bool write_columns(struct walk *walk, struct error *error)
 {
 	const struct column_image *image = walk->image;
-	size_t begin = walk->out->len;
+	size_t begin = walk->out->len, start;
 	uint32_t column;
 
 	for (column = js_first(image->doc, image->image); column != JS_NONE;
@@ -271,8 +285,11 @@ static bool write_columns(struct walk *walk, struct error *error)
 			strbuf_add_char(walk->out, ',');
 		strbuf_add_span(walk->out, js_text(image->doc, column));
 		strbuf_add_char(walk->out, ':');
+		start = walk->out->len;
 		if (!write_value(walk, column, error))
 			return false;
+		note_growth(walk, column,
+			(struct span){walk->out->data + start, walk->out->len - start});
 		if (walk->out->len - begin > js_text(image->doc, image->image).len + MAX_GROWTH)
 			return refuse(walk, column, ": the row becomes too long with it", error);
 	}

@@ -144,3 +144,53 @@ bool decimal_text(struct span base64, int64_t scale, struct strbuf *out)
 	strbuf_clear(&digits);
 	return good;
 }
+
+/* --- Literals --- */
+
+struct literal {
+	struct strbuf digits;
+	int64_t exponent; /* the value is digits * 10^exponent */
+	bool negative;
+};
+
+static bool read_literal(struct span text, struct literal *literal)
+{
+	bool fraction = false;
+	size_t i;
+
+	literal->negative = text.ptr[0] == '-';
+	for (i = literal->negative; i < text.len && (text.ptr[i] | 0x20) != 'e'; i++) {
+		if (text.ptr[i] == '.') {
+			fraction = true;
+			continue;
+		}
+		strbuf_add_char(&literal->digits, text.ptr[i]);
+		literal->exponent -= fraction;
+	}
+	if (i < text.len) {
+		int64_t exponent;
+
+		i += text.ptr[i + 1] == '+' ? 2 : 1;
+		if (!span_to_int64((struct span){text.ptr + i, text.len - i}, &exponent) ||
+			!decimal_scale_is_sane(exponent))
+			return false;
+		literal->exponent += exponent;
+	}
+	return true;
+}
+
+bool decimal_literal(struct span text, int64_t scale, struct strbuf *out)
+{
+	struct literal literal = {.exponent = 0};
+	bool good = decimal_scale_is_sane(scale) && read_literal(text, &literal);
+	int64_t zeros = literal.exponent + scale; /* to add at the end, or to take off there */
+
+	for (; good && zeros < 0 && literal.digits.len > 0; zeros++, literal.digits.len--)
+		good = literal.digits.data[literal.digits.len - 1] == '0';
+	for (; good && zeros > 0; zeros--)
+		strbuf_add_char(&literal.digits, '0');
+	if (good)
+		decimal_place(strbuf_span(&literal.digits), literal.negative, scale, out);
+	strbuf_clear(&literal.digits);
+	return good;
+}

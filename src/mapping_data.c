@@ -33,6 +33,7 @@ static bool write_image(struct mapping *mapping, uint32_t image, const char *nam
 		.schema_doc = &change->value_doc,
 		.schema = change_image_schema(change, name),
 		.table = mapping_table(mapping),
+		.grown = &mapping->grown,
 	};
 
 	strbuf_reset(out);
@@ -209,6 +210,7 @@ static bool flattened_members(
 		.schema = mapping->change.payload_schema,
 		.table = mapping_table(mapping),
 		.hide_only = added,
+		.grown = &mapping->grown,
 	};
 
 	if (columns_idle(mapping->columns)) {
@@ -341,6 +343,7 @@ static bool outbox_data(struct mapping *mapping)
 			return true;
 		}
 		if (holds_object(mapping, change->payload)) {
+			mapping->grown = js_stored_bytes(&mapping->doc, 0);
 			add(&mapping->data, js_text(&mapping->doc, 0));
 			return true;
 		}
@@ -493,7 +496,7 @@ static bool needs_care(const struct mapping *mapping)
 
 bool mapping_data(struct mapping *mapping, struct error *error)
 {
-	mapping->data.count = mapping->data.bytes = 0;
+	mapping->data.count = mapping->data.bytes = mapping->grown = 0;
 	strbuf_reset(&mapping->pointers);
 	if (!key_text(mapping, error) || !build(mapping, error))
 		return false;
@@ -504,7 +507,7 @@ bool mapping_data(struct mapping *mapping, struct error *error)
 size_t mapping_stored_bytes(const struct mapping *mapping)
 {
 	const struct change *change = &mapping->change;
-	size_t bytes = 64 + mapping->pointers.len, commas = 0, i;
+	size_t bytes = 64 + mapping->grown + mapping->pointers.len, commas = 0, i;
 
 	if (change->payload != JS_NONE && change->value_is_json)
 		bytes +=

@@ -27,6 +27,7 @@ struct mapping {
 	struct strbuf pointers;			 /* JSON Pointers of numbers sent as strings */
 	struct js_doc doc;
 	struct pieces data;
+	size_t grown; /* bytes that the data may hold more than the record */
 	bool is_delete; /* a flattened tombstone: op d without an image */
 };
 

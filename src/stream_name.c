@@ -250,50 +250,72 @@ static bool variable_decimal(struct change *change, uint32_t node, struct strbuf
 	       decimal_text(change_text_of(change, doc, value), scale, out);
 }
 
-/* MongoDB's id is a string of extended JSON. */
-static void add_mongo_id(struct change *change, struct span text, struct strbuf *out)
+/* A string's characters, unless these are JSON other than a string: then with its quotes. */
+static void add_mongo_string(struct change *change, const struct js_doc *doc, struct strbuf *out)
 {
-	struct js_doc *doc = &change->header_doc;
 	struct js_doc inner = {0};
 	struct error ignored = {0};
-	struct span characters;
+	struct span characters = change_text_of(change, doc, 0);
+
+	if (js_parse(&inner, characters, JS_MAX_DEPTH, &ignored) &&
+		js_type_of(&inner, 0) != JS_STRING)
+		strbuf_add_span(out, js_text(doc, 0));
+	else
+		strbuf_add_span(out, characters);
+	js_doc_clear(&inner);
+}
+
+/* MongoDB's id is a string of extended JSON. */
+static bool add_mongo_id(
+	struct change *change, struct span text, struct strbuf *out, struct error *error)
+{
+	struct js_doc *doc = &change->header_doc;
+	struct error ignored = {0};
 
 	if (!js_parse(doc, text, JS_MAX_DEPTH, &ignored)) {
 		strbuf_add_span(out, text);
-	} else if (js_type_of(doc, 0) == JS_OBJECT && js_count(doc, 0) == 1 &&
-		   js_type_of(doc, js_member(doc, 0, "$oid")) == JS_STRING) {
-		js_string(doc, js_member(doc, 0, "$oid"), out);
-	} else if (js_type_of(doc, 0) == JS_STRING) {
-		characters = change_text_of(change, doc, 0);
-		error_clear(&ignored);
-		if (js_parse(&inner, characters, JS_MAX_DEPTH, &ignored) &&
-			js_type_of(&inner, 0) != JS_STRING)
-			strbuf_add_span(out, js_text(doc, 0));
-		else
-			strbuf_add_span(out, characters);
-		js_doc_clear(&inner);
-	} else {
-		js_compact(doc, 0, out);
+		return true;
 	}
-}
-
-static bool add_string(struct change *change, uint32_t node, uint32_t schema, struct strbuf *out,
-	struct error *error)
-{
-	struct span text = change_text_of(change, &change->key_doc, node);
-	int64_t scale;
-
-	if (decimal_scale(&change->key_doc, schema, &scale)) {
-		if (decimal_text(text, scale, out))
-			return true;
-		error_set(error, ERROR_REFUSED, "a decimal of the key is no base64 number");
+	if (js_has_lone_surrogate(doc, 0) || js_has_repeated_member(doc, 0)) {
+		error_set(error, ERROR_REFUSED,
+			"the id in its key holds half of a surrogate pair or a member twice, "
+			"which makes no name");
 		return false;
 	}
-	if (span_is(change->connector, "mongodb"))
-		add_mongo_id(change, text, out);
+	if (js_type_of(doc, 0) == JS_STRING)
+		add_mongo_string(change, doc, out);
+	else if (js_type_of(doc, 0) == JS_OBJECT && js_count(doc, 0) == 1 &&
+		 js_type_of(doc, js_member(doc, 0, "$oid")) == JS_STRING)
+		js_string(doc, js_member(doc, 0, "$oid"), out);
 	else
-		strbuf_add_span(out, text);
+		js_compact(doc, 0, out);
 	return true;
+}
+
+static bool add_string(
+	struct change *change, uint32_t node, struct strbuf *out, struct error *error)
+{
+	struct span text = change_text_of(change, &change->key_doc, node);
+
+	if (span_is(change->connector, "mongodb"))
+		return add_mongo_id(change, text, out, error);
+	strbuf_add_span(out, text);
+	return true;
+}
+
+/* As base64, or as a number (decimal.format=NUMERIC). */
+static bool add_decimal(struct change *change, uint32_t node, int64_t scale, struct strbuf *out,
+	struct error *error)
+{
+	const struct js_doc *doc = &change->key_doc;
+
+	if (js_type_of(doc, node) == JS_NUMBER && decimal_literal(js_text(doc, node), scale, out))
+		return true;
+	if (js_type_of(doc, node) == JS_STRING &&
+		decimal_text(change_text_of(change, doc, node), scale, out))
+		return true;
+	error_set(error, ERROR_REFUSED, "a decimal of the key is no base64 number of its scale");
+	return false;
 }
 
 /* The column's text, not yet escaped. */
@@ -301,12 +323,15 @@ static enum key_result add_column(struct change *change, uint32_t node, uint32_t
 	struct strbuf *out, struct error *error)
 {
 	const struct js_doc *doc = &change->key_doc;
+	int64_t scale;
 
-	switch (js_type_of(doc, node)) {
-	case JS_NULL:
+	if (js_is_null(doc, node))
 		return KEY_ABSENT;
+	if (decimal_scale(doc, schema, &scale))
+		return add_decimal(change, node, scale, out, error) ? KEY_RENDERED : KEY_REFUSED;
+	switch (js_type_of(doc, node)) {
 	case JS_STRING:
-		return add_string(change, node, schema, out, error) ? KEY_RENDERED : KEY_REFUSED;
+		return add_string(change, node, out, error) ? KEY_RENDERED : KEY_REFUSED;
 	case JS_OBJECT:
 		if (variable_decimal(change, node, out))
 			return KEY_RENDERED;
