@@ -19,19 +19,18 @@ void twins_put(
  * (ERROR_INPUT). */
 bool twins_put_file(struct twins *twins, const char *path, struct error *error);
 
-enum twins_outcome {
-	TWINS_READY,   /* out is the record to go on with */
-	TWINS_WANTING, /* schemas are to be put first: those of wanted */
-	TWINS_REFUSED, /* error (ERROR_REFUSED) */
-};
-
 struct twins_wanted {
 	uint32_t ids[2];
 	size_t count;
 };
 
-/* out is in with its framed parts replaced; these are valid until the next call. */
-enum twins_outcome twins_record(struct twins *twins, const struct record *in, struct record *out,
-	struct twins_wanted *wanted, struct error *error);
+/* The ids in the record's frames that were not put yet; true if there are any. */
+bool twins_wanting(
+	const struct twins *twins, const struct record *record, struct twins_wanted *wanted);
+
+/* out is in with its framed parts replaced; these are valid until the next call. False: error
+ * (ERROR_REFUSED) with the schema's id. */
+bool twins_read(
+	struct twins *twins, const struct record *in, struct record *out, struct error *error);
 
 #endif

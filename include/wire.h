@@ -9,11 +9,13 @@ struct eventstore;
 struct kafka;
 struct kafka_observer;
 struct mapping;
+struct registry;
 
 /* NULL and error (ERROR_INPUT) when the module refuses an option. config must outlive the mapping,
  * which borrows its texts. */
 struct mapping *wire_mapping(const struct config *config, struct error *error);
 struct eventstore *wire_eventstore(const struct config *config, struct error *error);
+struct registry *wire_registry(const struct config *config, struct error *error);
 /* Subscribes to config->source.topics. */
 struct kafka *wire_kafka(const struct config *config, struct error *error);
 /* The same for `check`: it does not join the group. */

@@ -1,5 +1,6 @@
-/* rowstream map: records in, events out; no network. */
+/* rowstream map: records in, events out; no network but a schema registry, if one is configured. */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "change.h"
 #include "command.h"
 #include "mapping.h"
+#include "registry.h"
 #include "twins.h"
 #include "wire.h"
 
@@ -16,7 +18,8 @@ static struct text_list schema_files;
 
 struct map {
 	struct mapping *mapping;
-	struct twins *twins; /* NULL: nothing says where schemas are */
+	struct registry *registry; /* NULL: none is configured */
+	struct twins *twins;	   /* NULL: nothing says where schemas are */
 	long events, skipped, refused;
 };
 
@@ -64,43 +67,64 @@ static void add_why(struct strbuf *line, const struct change *change, const stru
 	strbuf_clear(&why);
 }
 
-/* *record becomes its twin where it is in Avro. */
-static bool read_avro(struct map *map, struct record *record, struct error *error)
+/* Asks for a schema and waits; error (ERROR_RETRY) where the registry is away. */
+static bool fetch_schema(struct map *map, uint32_t id, struct error *error)
 {
-	struct record in = *record;
-	struct twins_wanted wanted;
+	struct registry_answer answer;
+	int64_t now_ms = clock_ms();
 
-	if (!map->twins)
-		return true;
-	switch (twins_record(map->twins, &in, record, &wanted, error)) {
-	case TWINS_READY:
-		return true;
-	case TWINS_WANTING:
-		error_set(error, ERROR_REFUSED, "schema id %u is in no file of --schemas",
-			wanted.ids[0]);
-		return false;
-	case TWINS_REFUSED:
-		return false;
+	registry_ask(map->registry, id, now_ms);
+	while (!registry_next(map->registry, now_ms, &answer)) {
+		struct pollfd fd = {.fd = registry_fd(map->registry), .events = POLLIN};
+		int64_t due_ms = registry_due_ms(map->registry);
+
+		if (registry_trouble(map->registry)) {
+			error_set(error, ERROR_RETRY, "%s", registry_trouble(map->registry));
+			return false;
+		}
+		if (due_ms < 0 || due_ms > now_ms)
+			poll(&fd, 1, due_ms < 0 ? -1 : (int)(due_ms - now_ms));
+		now_ms = clock_ms();
 	}
-	return false;
+	twins_put(map->twins, answer.id, answer.schema, &answer.why);
+	return true;
 }
 
-static enum mapping_result apply(struct map *map, struct record *record, struct event **event,
-	const char **reason, struct error *error)
+static bool fetch_schemas(struct map *map, const struct record *record, struct error *error)
 {
-	if (!read_avro(map, record, error))
+	struct twins_wanted wanted;
+
+	while (map->registry && twins_wanting(map->twins, record, &wanted))
+		if (!fetch_schema(map, wanted.ids[0], error))
+			return false;
+	return true;
+}
+
+/* Where it is in Avro, its twin. */
+static enum mapping_result apply(struct map *map, const struct record *record, struct record *twin,
+	struct event **event, const char **reason, struct error *error)
+{
+	struct twins_wanted wanted;
+
+	*twin = *record;
+	if (map->twins && twins_wanting(map->twins, record, &wanted)) {
+		error_set(error, ERROR_REFUSED, "schema id %u is in no file of --schemas",
+			wanted.ids[0]);
 		return MAPPING_REFUSED;
-	return mapping_apply(map->mapping, record, event, reason, error);
+	}
+	if (map->twins && !twins_read(map->twins, record, twin, error))
+		return MAPPING_REFUSED;
+	return mapping_apply(map->mapping, twin, event, reason, error);
 }
 
 static void map_record(struct map *map, const struct record *record, struct strbuf *line)
 {
-	struct record twin = *record;
 	struct error error = {0};
+	struct record twin;
 	struct event *event = NULL;
 	const char *reason = NULL;
 
-	switch (apply(map, &twin, &event, &reason, &error)) {
+	switch (apply(map, record, &twin, &event, &reason, &error)) {
 	case MAPPING_EVENT:
 		map->events++;
 		add_event(line, event);
@@ -148,7 +172,7 @@ static bool map_file(struct map *map, const char *path, struct error *error)
 		struct error why = {0};
 
 		got = capture_next(capture, &record, &why);
-		if (got == 0 || ferror(stdout))
+		if (got == 0 || ferror(stdout) || (got > 0 && !fetch_schemas(map, &record, error)))
 			break;
 		map_line(map, got, &record, &why);
 	}
@@ -176,7 +200,9 @@ static bool open_map(struct map *map, const struct config *config, struct error 
 	size_t i;
 
 	map->mapping = wire_mapping(config, error);
-	if (schema_files.count > 0)
+	if (*config->registry.url)
+		map->registry = wire_registry(config, error);
+	if (map->registry || schema_files.count > 0)
 		map->twins = twins_new();
 	for (i = 0; i < schema_files.count && error->kind == ERROR_NONE; i++)
 		twins_put_file(map->twins, schema_files.items[i], error);
@@ -197,6 +223,7 @@ static int run(int argc, char **argv)
 	if (error.kind != ERROR_NONE)
 		code = command_fail(&cmd_map, &error);
 	mapping_free(map.mapping);
+	registry_free(map.registry);
 	twins_free(map.twins);
 	text_list_clear(&schema_files);
 	config_free(config);
@@ -216,7 +243,7 @@ static const struct flag flags[] = {
 
 const struct command cmd_map = {
 	.name = "map",
-	.summary = "show which events records become, without any network",
+	.summary = "show which events records become; appends nothing",
 	.usage =
 		"[-c FILE] [--explain] [--schemas FILE]… [FILE…]\n"
 		"\n"
@@ -227,9 +254,10 @@ const struct command cmd_map = {
 		"or "
 		"{\"refused\":\"…\"}. A refusal does not end it, but it exits with 1.\n"
 		"\n"
-		"Schemas of records in Avro come from a file {\"ids\": {\"7\": …}} that holds for "
-		"each id "
-		"what a registry answers to /schemas/ids/7.\n"
+		"Schemas of records in Avro come from files {\"ids\": {\"7\": …}} that hold for "
+		"each id what a registry answers to /schemas/ids/7, and, where registry.url is "
+		"set, "
+		"from there; nothing else is asked over the network.\n"
 		"\n"
 		"Example:\n"
 		"  kcat -b localhost:9092 -C -e -J -t shop.public.orders | rowstream map --explain",

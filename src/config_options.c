@@ -140,7 +140,8 @@ const struct option config_options[] = {
 		"How long SIGTERM waits for what is in flight, in milliseconds."),
 
 	TEXT(registry, url, "",
-		"Schema registry of topics in Avro."),
+		"Where schemas of topics in Avro are asked for, like http://registry:8081 or, for "
+		"Apicurio, http://registry:8080/apis/ccompat/v7; docs/avro.md."),
 	TEXT(registry, username, "",
 		"User there."),
 	SECRET(registry, password,

@@ -1,4 +1,5 @@
-/* One blocking request at a time over libcurl's easy interface, the connection kept. */
+/* One request at a time over libcurl, the connection kept: blocking over its easy interface, or
+ * moved on by the caller's loop over its multi interface. */
 #include "http_client.h"
 
 #include <curl/curl.h>
@@ -6,15 +7,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #define MAX_ANSWER_BYTES (64u << 20)
+/* One request has a socket, or two while it is being connected or a name is looked up. */
+#define SOCKETS 4
 
 struct http_client {
 	CURL *easy;
+	size_t max_answer_bytes;
 	char *base; /* without credentials and without a last '/' */
 	struct strbuf url;
 	char error[CURL_ERROR_SIZE];
+	struct http_client_answer *answer; /* of the request that goes on */
+	struct curl_slist *headers;
+	/* Of requests that do not block: */
+	CURLM *multi;
+	int epoll_fd; /* the sockets that libcurl waits for */
+	int64_t due_ms;
 };
 
 /* --- The address --- */
@@ -82,12 +93,12 @@ static bool set_address(
 
 static size_t take_body(char *bytes, size_t size, size_t count, void *user)
 {
-	struct http_client_answer *answer = user;
+	struct http_client *client = user;
 	size_t len = size * count;
 
-	if (answer->body.len + len > MAX_ANSWER_BYTES)
+	if (client->answer->body.len + len > client->max_answer_bytes)
 		return 0;
-	strbuf_add(&answer->body, bytes, len);
+	strbuf_add(&client->answer->body, bytes, len);
 	return len;
 }
 
@@ -107,6 +118,7 @@ static void set_up_easy(struct http_client *client, const struct http_client_opt
 	curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, client->error);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, client);
 	if (is_given(options->ca_file))
 		curl_easy_setopt(easy, CURLOPT_CAINFO, options->ca_file);
 }
@@ -124,6 +136,9 @@ struct http_client *http_client_new(const struct http_client_options *options, s
 	}
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	client = xcalloc(1, sizeof(*client));
+	client->epoll_fd = -1;
+	client->max_answer_bytes =
+		options->max_answer_bytes ? options->max_answer_bytes : MAX_ANSWER_BYTES;
 	client->easy = curl_easy_init();
 	url = curl_url();
 	ok = client->easy && url && is_given(options->url) && set_address(client, url, options);
@@ -142,7 +157,14 @@ void http_client_free(struct http_client *client)
 {
 	if (!client)
 		return;
+	if (client->multi)
+		curl_multi_remove_handle(client->multi, client->easy);
 	curl_easy_cleanup(client->easy);
+	if (client->multi)
+		curl_multi_cleanup(client->multi);
+	if (client->epoll_fd >= 0)
+		close(client->epoll_fd);
+	curl_slist_free_all(client->headers);
 	strbuf_clear(&client->url);
 	free(client->base);
 	free(client);
@@ -199,30 +221,125 @@ static void set_request(struct http_client *client, const char *method, struct s
 	curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
 }
 
-bool http_client_call(struct http_client *client, const char *method, const char *path,
-	const char *media, struct span body, struct http_client_answer *answer, struct error *error)
+static void begin(struct http_client *client, const char *method, const char *path,
+	const char *media, struct span body, struct http_client_answer *answer)
 {
-	struct curl_slist *headers = headers_of(media, body.ptr != NULL);
-	CURLcode code;
-	long status = 0;
-
+	client->answer = answer;
+	client->headers = headers_of(media, body.ptr != NULL);
+	client->error[0] = '\0';
 	strbuf_reset(&answer->body);
 	strbuf_reset(&client->url);
 	strbuf_printf(&client->url, "%s%s", client->base, path);
-	client->error[0] = '\0';
 	set_request(client, method, body);
 	curl_easy_setopt(client->easy, CURLOPT_URL, client->url.data);
-	curl_easy_setopt(client->easy, CURLOPT_HTTPHEADER, headers);
-	curl_easy_setopt(client->easy, CURLOPT_WRITEDATA, answer);
-	code = curl_easy_perform(client->easy);
+	curl_easy_setopt(client->easy, CURLOPT_HTTPHEADER, client->headers);
+}
+
+static bool end(struct http_client *client, const char *method, CURLcode code, struct error *error)
+{
+	long status = 0;
+
 	curl_easy_getinfo(client->easy, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_setopt(client->easy, CURLOPT_HTTPHEADER, NULL);
-	curl_slist_free_all(headers);
-	answer->status = code == CURLE_OK ? (int)status : 0;
-	if (code != CURLE_OK)
+	curl_slist_free_all(client->headers);
+	client->headers = NULL;
+	client->answer->status = code == CURLE_OK ? (int)status : 0;
+	client->answer = NULL;
+	if (code == CURLE_WRITE_ERROR)
+		error_set(error, ERROR_RETRY, "%s %s: the answer is over %zu bytes", method,
+			client->url.data, client->max_answer_bytes);
+	else if (code != CURLE_OK)
 		error_set(error, ERROR_RETRY, "%s %s: %s", method, client->url.data,
-			code == CURLE_WRITE_ERROR ? "the answer is over 64 MiB"
-			: client->error[0]	  ? client->error
-						  : curl_easy_strerror(code));
+			client->error[0] ? client->error : curl_easy_strerror(code));
 	return code == CURLE_OK;
+}
+
+bool http_client_call(struct http_client *client, const char *method, const char *path,
+	const char *media, struct span body, struct http_client_answer *answer, struct error *error)
+{
+	begin(client, method, path, media, body, answer);
+	return end(client, method, curl_easy_perform(client->easy), error);
+}
+
+/* --- Without blocking --- */
+
+/* libcurl tells which sockets it waits for; one descriptor stands for all of them. */
+static int watch_socket(CURL *easy, curl_socket_t socket, int what, void *user, void *own)
+{
+	struct http_client *client = user;
+	struct epoll_event event = {
+		.events = (what & CURL_POLL_IN ? EPOLLIN : 0u) |
+			  (what & CURL_POLL_OUT ? EPOLLOUT : 0u),
+		.data.fd = socket,
+	};
+
+	if (what == CURL_POLL_REMOVE)
+		epoll_ctl(client->epoll_fd, EPOLL_CTL_DEL, socket, NULL);
+	else if (epoll_ctl(client->epoll_fd, EPOLL_CTL_MOD, socket, &event) != 0)
+		epoll_ctl(client->epoll_fd, EPOLL_CTL_ADD, socket, &event);
+	return 0;
+}
+
+static int set_timer(CURLM *multi, long timeout_ms, void *user)
+{
+	struct http_client *client = user;
+
+	client->due_ms = timeout_ms < 0 ? -1 : clock_ms() + timeout_ms;
+	return 0;
+}
+
+static void set_up_multi(struct http_client *client)
+{
+	client->multi = curl_multi_init();
+	client->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	client->due_ms = -1;
+	curl_multi_setopt(client->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
+	curl_multi_setopt(client->multi, CURLMOPT_SOCKETDATA, client);
+	curl_multi_setopt(client->multi, CURLMOPT_TIMERFUNCTION, set_timer);
+	curl_multi_setopt(client->multi, CURLMOPT_TIMERDATA, client);
+}
+
+void http_client_begin(struct http_client *client, const char *path, const char *media,
+	struct http_client_answer *answer)
+{
+	if (!client->multi)
+		set_up_multi(client);
+	begin(client, "GET", path, media, SPAN_NULL, answer);
+	curl_multi_add_handle(client->multi, client->easy);
+}
+
+enum http_client_state http_client_step(
+	struct http_client *client, int64_t now_ms, struct error *error)
+{
+	struct epoll_event events[SOCKETS];
+	int running = 0, left = 0, i, count = epoll_wait(client->epoll_fd, events, SOCKETS, 0);
+	CURLMsg *message;
+	CURLcode code;
+
+	for (i = 0; i < count; i++)
+		curl_multi_socket_action(client->multi, events[i].data.fd,
+			(events[i].events & (EPOLLIN | EPOLLHUP) ? CURL_CSELECT_IN : 0) |
+				(events[i].events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+				(events[i].events & EPOLLERR ? CURL_CSELECT_ERR : 0),
+			&running);
+	if (client->due_ms >= 0 && now_ms >= client->due_ms) {
+		client->due_ms = -1;
+		curl_multi_socket_action(client->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	}
+	message = curl_multi_info_read(client->multi, &left);
+	if (!message)
+		return HTTP_CLIENT_BUSY;
+	code = message->data.result;
+	curl_multi_remove_handle(client->multi, client->easy);
+	return end(client, "GET", code, error) ? HTTP_CLIENT_ANSWERED : HTTP_CLIENT_FAILED;
+}
+
+int http_client_fd(const struct http_client *client)
+{
+	return client->epoll_fd;
+}
+
+int64_t http_client_due_ms(const struct http_client *client)
+{
+	return client->due_ms;
 }

@@ -190,6 +190,7 @@ static int sleep_ms(struct pipeline *pipeline, int64_t now_ms)
 	until_ms = sooner(until_ms, outbox_due_ms(pipeline->outbox));
 	if (pipeline->group_state == GROUP_UNREAD)
 		until_ms = sooner(until_ms, pipeline->group_due_ms);
+	until_ms = sooner(until_ms, avro_due_ms(pipeline));
 	if (pipeline->revoking)
 		until_ms = sooner(until_ms, pipeline->revoke_deadline_ms);
 	if (pipeline->stop != STOP_NONE)
@@ -199,18 +200,23 @@ static int sleep_ms(struct pipeline *pipeline, int64_t now_ms)
 
 static void wait_for_news(struct pipeline *pipeline, int64_t now_ms)
 {
-	struct pollfd fds[3] = {{.fd = pipeline->signal_fd, .events = POLLIN}};
-	size_t count = 1;
+	struct pollfd fds[4] = {{.fd = pipeline->signal_fd, .events = POLLIN}};
+	size_t count = 1, data = 0;
+
+	if (avro_fd(pipeline) >= 0)
+		fds[count++] = (struct pollfd){.fd = avro_fd(pipeline), .events = POLLIN};
 
 	if (pipeline->kafka) {
 		fds[count++] =
 			(struct pollfd){.fd = kafka_control_fd(pipeline->kafka), .events = POLLIN};
-		if (feeds_have_room(pipeline))
-			fds[count++] = (struct pollfd){
+		if (feeds_have_room(pipeline)) {
+			data = count++;
+			fds[data] = (struct pollfd){
 				.fd = kafka_data_fd(pipeline->kafka), .events = POLLIN};
+		}
 	}
 	eventstore_wait(pipeline->store, fds, count, sleep_ms(pipeline, now_ms));
-	if (count == 3 && fds[2].revents)
+	if (data && fds[data].revents)
 		pipeline->data_ready = true;
 }
 
@@ -224,7 +230,9 @@ static void turn(struct pipeline *pipeline)
 	take_results(pipeline);
 	group_turn(pipeline, now_ms);
 	go_on_with_group(pipeline);
+	avro_take_answers(pipeline, now_ms);
 	feeds_read(pipeline);
+	avro_ask(pipeline, now_ms);
 	send_work(pipeline, now_ms);
 	if (outbox_error(pipeline->outbox))
 		pipeline_fail(pipeline, 1, outbox_error(pipeline->outbox));
@@ -346,7 +354,7 @@ static bool open_parts(struct pipeline *pipeline, struct error *error)
 		return false;
 	pipeline->mapping = wire_mapping(pipeline->config, error);
 	pipeline->store = pipeline->mapping ? wire_eventstore(pipeline->config, error) : NULL;
-	if (!pipeline->store)
+	if (!pipeline->store || !avro_open(pipeline, error))
 		return false;
 	pipeline->outbox = open_outbox(pipeline);
 	pipeline->description = mapping_describe(pipeline->mapping);
@@ -365,6 +373,7 @@ static void close_parts(struct pipeline *pipeline)
 	feeds_free(pipeline);
 	outbox_free(pipeline->outbox);
 	eventstore_free(pipeline->store);
+	avro_close(pipeline);
 	mapping_free(pipeline->mapping);
 	group_clear(&pipeline->group);
 	strbuf_clear(&pipeline->group_name);

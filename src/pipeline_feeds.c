@@ -439,7 +439,7 @@ static void take_record(
 		settle_at_once(pipeline, feed, slot, "by the operator");
 		return;
 	}
-	switch (mapping_apply(pipeline->mapping, record, &event, &reason, &error)) {
+	switch (avro_apply(pipeline, record, &event, &reason, &error)) {
 	case MAPPING_EVENT:
 		if (too_large(pipeline, event, &error)) {
 			event_free(event);
@@ -479,7 +479,7 @@ static void take_sentinel(
 	const char *reason;
 
 	feed->sentinel = SENTINEL_NONE;
-	if (mapping_apply(pipeline->mapping, record, &event, &reason, &ignored) != MAPPING_EVENT)
+	if (avro_apply(pipeline, record, &event, &reason, &ignored) != MAPPING_EVENT)
 		return;
 	if (proves_nothing(pipeline, record, event)) {
 		event_free(event);
@@ -504,13 +504,20 @@ static void take(
 	take_record(pipeline, feed, record);
 }
 
-/* A record of a feed whose sentinel is not answered waits, and everything behind it: kafka_read
- * is not called until then, so the record stays valid. */
+/* Not yet: its feed's sentinel is not answered, or its schema is not there. */
+static bool must_wait(const struct pipeline *pipeline, const struct partition_feed *feed,
+	const struct record *record)
+{
+	return feed->sentinel == SENTINEL_PENDING || avro_must_wait(pipeline, record);
+}
+
+/* A record that must wait is held, and everything behind it: kafka_read is not called until then,
+ * so the record stays valid. */
 static void take_held(struct pipeline *pipeline)
 {
 	struct partition_feed *feed = pipeline->held_feed;
 
-	if (!feed || feed->sentinel == SENTINEL_PENDING || pipeline->stop != STOP_NONE)
+	if (!feed || must_wait(pipeline, feed, &pipeline->held) || pipeline->stop != STOP_NONE)
 		return;
 	pipeline->held_feed = NULL;
 	take(pipeline, feed, &pipeline->held);
@@ -533,7 +540,7 @@ void feeds_read(struct pipeline *pipeline)
 		feed = from->user;
 		if (!feed || feed->leaving)
 			continue;
-		if (feed->sentinel == SENTINEL_PENDING)
+		if (must_wait(pipeline, feed, &pipeline->held))
 			pipeline->held_feed = feed;
 		else
 			take(pipeline, feed, &pipeline->held);

@@ -1,6 +1,6 @@
 /* What the files of the pipeline share: pipeline.c (the loop), pipeline_feeds.c (partitions and
- * their records), pipeline_group.c (the group's own stream), pipeline_report.c (what a person
- * sees). */
+ * their records), pipeline_avro.c (records in Avro), pipeline_group.c (the group's own stream),
+ * pipeline_report.c (what a person sees). */
 #ifndef ROWSTREAM_PIPELINE_INTERNAL_H
 #define ROWSTREAM_PIPELINE_INTERNAL_H
 
@@ -71,15 +71,19 @@ struct pipeline {
 	struct eventstore *store;
 	struct mapping *mapping;
 	struct outbox *outbox;
+	struct registry *registry; /* NULL with twins: none is configured */
+	struct twins *twins;
 	int signal_fd;
 
 	struct feed_list feeds;
 	size_t feed_count;
 	uint64_t pending; /* sum over the feeds, without sentinels */
 	bool data_ready;  /* the data queue may hold records */
-	struct record
-		held; /* a record of a feed whose sentinel is pending; valid until kafka_read */
+	/* A record of a feed whose sentinel is pending, or that waits for its schema; valid until
+	 * kafka_read. */
+	struct record held;
 	struct partition_feed *held_feed;
+	bool wants_schema;	      /* the held record does */
 	bool assigned_once, starting; /* starting: kafka_start waits for the group's stream */
 	int64_t assigned_ms;
 	bool revoking;
@@ -100,7 +104,7 @@ struct pipeline {
 	int64_t started_ms, last_progress_ms, last_summary_ms, last_tick_ms;
 	uint64_t last_delivered; /* at the last progress line */
 	double rate;		 /* records a second, smoothed */
-	bool was_outage;
+	bool was_outage, was_registry_outage;
 	size_t was_in_trouble;
 	bool uncommitted_warned, foreign_warned;
 
@@ -129,6 +133,20 @@ bool feeds_at_end(struct pipeline *pipeline, int64_t now_ms);
 /* Whatever is not settled is given up: counted as dropped, left uncommitted. */
 void feeds_drop_all(struct pipeline *pipeline);
 void feeds_free(struct pipeline *pipeline);
+
+/* pipeline_avro.c */
+bool avro_open(struct pipeline *pipeline, struct error *error);
+void avro_close(struct pipeline *pipeline);
+/* Its schemas are not there: it is held, and avro_ask asks for them. */
+bool avro_must_wait(const struct pipeline *pipeline, const struct record *record);
+/* mapping_apply of the record's twin. */
+enum mapping_result avro_apply(struct pipeline *pipeline, const struct record *record,
+	struct event **event, const char **reason, struct error *error);
+/* Before records are read, and behind. */
+void avro_take_answers(struct pipeline *pipeline, int64_t now_ms);
+void avro_ask(struct pipeline *pipeline, int64_t now_ms);
+int avro_fd(const struct pipeline *pipeline); /* to sleep on; -1: nothing */
+int64_t avro_due_ms(const struct pipeline *pipeline);
 
 /* pipeline_group.c: its requests carry &pipeline->group as user. */
 void group_turn(struct pipeline *pipeline, int64_t now_ms);

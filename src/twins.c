@@ -126,48 +126,55 @@ bool twins_put_file(struct twins *twins, const char *path, struct error *error)
 
 /* --- Records --- */
 
-struct part {
-	const char *what;
-	struct span *bytes;
-	struct strbuf *text;
-};
-
-/* READY also where the part is not framed. */
-static enum twins_outcome read_part(struct twins *twins, const struct part *part,
-	struct twins_wanted *wanted, struct error *error)
+bool twins_wanting(
+	const struct twins *twins, const struct record *record, struct twins_wanted *wanted)
 {
-	const struct entry *entry;
+	const struct span parts[] = {record->key, record->value};
+	struct span body;
+	uint32_t id;
+	size_t i;
+
+	wanted->count = 0;
+	for (i = 0; i < 2; i++)
+		if (twin_is_framed(parts[i], &id, &body) &&
+			!table_get(&twins->entries, key_of(&id)))
+			wanted->ids[wanted->count++] = id;
+	return wanted->count > 0;
+}
+
+static bool read_with(
+	const struct entry *entry, struct span body, struct strbuf *text, struct error *error)
+{
+	if (!entry)
+		error_set(error, ERROR_REFUSED, "the schema is not there");
+	else if (!entry->schema)
+		error_set(error, ERROR_REFUSED, "%s", entry->why.text);
+	else
+		return twin_decode(entry->schema, body, text, error);
+	return false;
+}
+
+static bool read_part(struct twins *twins, const char *what, struct span *bytes,
+	struct strbuf *text, struct error *error)
+{
 	struct span body;
 	uint32_t id;
 
-	if (!twin_is_framed(*part->bytes, &id, &body))
-		return TWINS_READY;
-	entry = table_get(&twins->entries, key_of(&id));
-	if (!entry) {
-		wanted->ids[wanted->count++] = id;
-		return TWINS_WANTING;
+	if (!twin_is_framed(*bytes, &id, &body))
+		return true;
+	strbuf_reset(text);
+	if (!read_with(table_get(&twins->entries, key_of(&id)), body, text, error)) {
+		error_context(error, "the %s in Avro with schema id %u", what, id);
+		return false;
 	}
-	strbuf_reset(part->text);
-	if (!entry->schema)
-		*error = entry->why;
-	else if (twin_decode(entry->schema, body, part->text, error)) {
-		*part->bytes = strbuf_span(part->text);
-		return TWINS_READY;
-	}
-	error_context(error, "the %s in Avro with schema id %u", part->what, id);
-	return TWINS_REFUSED;
+	*bytes = strbuf_span(text);
+	return true;
 }
 
-enum twins_outcome twins_record(struct twins *twins, const struct record *in, struct record *out,
-	struct twins_wanted *wanted, struct error *error)
+bool twins_read(
+	struct twins *twins, const struct record *in, struct record *out, struct error *error)
 {
-	enum twins_outcome key, value = TWINS_READY;
-
 	*out = *in;
-	wanted->count = 0;
-	key = read_part(twins, &(struct part){"key", &out->key, &twins->key}, wanted, error);
-	if (key != TWINS_REFUSED)
-		value = read_part(
-			twins, &(struct part){"value", &out->value, &twins->value}, wanted, error);
-	return key > value ? key : value;
+	return read_part(twins, "key", &out->key, &twins->key, error) &&
+	       read_part(twins, "value", &out->value, &twins->value, error);
 }

@@ -5,6 +5,7 @@
 
 #include "eventstore.h"
 #include "kafka.h"
+#include "registry.h"
 
 struct mapping *wire_mapping(const struct config *config, struct error *error)
 {
@@ -31,6 +32,18 @@ struct eventstore *wire_eventstore(const struct config *config, struct error *er
 	};
 
 	return eventstore_new(&options, error);
+}
+
+struct registry *wire_registry(const struct config *config, struct error *error)
+{
+	struct registry_options options = {
+		.url = config->registry.url,
+		.username = config->registry.username,
+		.password = config->registry.password,
+		.ca_file = config->registry.ca_file,
+	};
+
+	return registry_new(&options, error);
 }
 
 /* properties belong to the caller. */

@@ -1,5 +1,7 @@
-/* The blocking HTTP client over a real connection, against a server that answers by a script. */
+/* The HTTP client, blocking and not, over a real connection, against a server that answers by a
+ * script. */
 #include <check.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,11 +46,85 @@ static void stop(void)
 	error_clear(&error);
 }
 
+/* The same through a loop that sleeps on the descriptor. */
+static enum http_client_state call_in_steps(void)
+{
+	enum http_client_state state;
+
+	http_client_begin(client, "/x", JSON, &answer);
+	while ((state = http_client_step(client, clock_ms(), &error)) == HTTP_CLIENT_BUSY) {
+		struct pollfd fd = {.fd = http_client_fd(client), .events = POLLIN};
+		int64_t due_ms = http_client_due_ms(client), now_ms = clock_ms();
+
+		poll(&fd, 1, due_ms < 0 ? -1 : due_ms > now_ms ? (int)(due_ms - now_ms) : 0);
+	}
+	return state;
+}
+
 static bool call(const char *method, const char *body)
 {
 	return http_client_call(
 		client, method, "/x?a=b", JSON, body ? span_of(body) : SPAN_NULL, &answer, &error);
 }
+
+START_TEST(requests_in_steps)
+{
+	static const struct stub_answer answers[] = {
+		{.text = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]", .pause_us = 1000},
+		{.text = "HTTP/1.1 404 Not Found\r\nContent-Length: 3\r\n\r\nabc"},
+		{.text = "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nabc", .then = STUB_CLOSE},
+		{.text = "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n7"},
+	};
+
+	start(answers, 4, "");
+	ck_assert_int_eq(call_in_steps(), HTTP_CLIENT_ANSWERED);
+	ck_assert_int_eq(answer.status, 200);
+	ck_assert_str_eq(answer.body.data, "[]");
+	ck_assert_int_eq(call_in_steps(), HTTP_CLIENT_ANSWERED);
+	ck_assert_int_eq(answer.status, 404);
+	ck_assert_str_eq(answer.body.data, "abc");
+	ck_assert_int_eq(call_in_steps(), HTTP_CLIENT_FAILED);
+	ck_assert_int_eq(error.kind, ERROR_RETRY);
+	ck_assert_int_eq(answer.status, 0);
+	error_clear(&error);
+	ck_assert_int_eq(call_in_steps(), HTTP_CLIENT_ANSWERED);
+	ck_assert_str_eq(answer.body.data, "7");
+	stub_stop(stub);
+	ck_assert_uint_eq(stub_connections(stub), 2);
+	stop();
+}
+END_TEST
+
+/* Given up while it goes on: nothing blocks, nothing is left. */
+START_TEST(a_request_that_hangs_can_be_left)
+{
+	static const struct stub_answer hang = {.then = STUB_HANG};
+	int i;
+
+	start(&hang, 1, "");
+	http_client_begin(client, "/x", JSON, &answer);
+	for (i = 0; i < 20; i++)
+		ck_assert_int_eq(http_client_step(client, clock_ms(), &error), HTTP_CLIENT_BUSY);
+	stop();
+}
+END_TEST
+
+START_TEST(an_answer_that_is_too_large_fails)
+{
+	static const struct stub_answer large = {
+		.text = "HTTP/1.1 200 OK\r\nContent-Length: 101\r\n\r\n", .padding = 101};
+	char url[96];
+	struct http_client_options options = options_of(url);
+
+	stub = stub_start(&large, 1);
+	snprintf(url, sizeof(url), "http://127.0.0.1:%d", stub_port(stub));
+	options.max_answer_bytes = 100;
+	client = http_client_new(&options, &error);
+	ck_assert_int_eq(call_in_steps(), HTTP_CLIENT_FAILED);
+	ck_assert_msg(strstr(error.text, "over 100 bytes") != NULL, "%s", error.text);
+	stop();
+}
+END_TEST
 
 START_TEST(requests_and_answers)
 {
@@ -159,6 +235,9 @@ int main(void)
 	int failed;
 
 	tcase_add_test(tcase, requests_and_answers);
+	tcase_add_test(tcase, requests_in_steps);
+	tcase_add_test(tcase, a_request_that_hangs_can_be_left);
+	tcase_add_test(tcase, an_answer_that_is_too_large_fails);
 	tcase_add_test(tcase, credentials_go_out_but_stand_in_no_message);
 	tcase_add_test(tcase, nobody_listens);
 	tcase_add_loop_test(tcase, addresses_that_are_none, 0, 7);

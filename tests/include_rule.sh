@@ -7,7 +7,7 @@ grep -H '^#include "' include/*.h src/*.c | sed 's/:#include//; s/"//g' | awk '
 	function stem(path) { sub(/.*\//, "", path); sub(/\.[ch]$/, "", path); return path }
 	function layer(name) {
 		if (name ~ /^(arena|autoconf|error|flags|log|man|output|pattern|rows|strbuf|table|terminal|timestamp|util)$/) return 0
-		if (name ~ /^(capture|config|connect$|es_http|eventstore|http_client|http_status|kafka)/) return 2
+		if (name ~ /^(capture|config|connect$|es_http|eventstore|http_client|http_status|kafka|registry)/) return 2
 		if (name ~ /^(pipeline|row_walk|wire)/) return 3
 		return name ~ /^(cmd_.*|command|devkafka|findings|main|reading)$/ ? 4 : 1
 	}
