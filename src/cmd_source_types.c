@@ -63,11 +63,13 @@ static bool decode(struct sample *sample, const struct record *record, struct er
 	struct record twin = *record;
 	struct twins_wanted wanted;
 
-	if (sample->twins &&
-		twins_record(sample->twins, record, &twin, &wanted, error) != TWINS_READY) {
-		error_set(error, ERROR_REFUSED, "its schema id is in no file of --schemas");
+	if (sample->twins && twins_wanting(sample->twins, record, &wanted)) {
+		error_set(error, ERROR_REFUSED, "schema id %u is in no file of --schemas",
+			wanted.ids[0]);
 		return false;
 	}
+	if (sample->twins && !twins_read(sample->twins, record, &twin, error))
+		return false;
 	if (!change_decode(&sample->change, &twin, &sample->rules, error))
 		return false;
 	sample->with_schema += column_types_read(sample->types, &sample->change);
