@@ -35,6 +35,15 @@ void columns_hash(struct span salt, struct span text, struct strbuf *out);
 /* True when a rule drops, masks or hashes: an image that is no object cannot be let through. */
 bool columns_hide(const struct columns *columns);
 
+/* What the rules do with a column, drop before mask before hash. */
+enum column_rule { COLUMN_KEPT, COLUMN_DROPPED, COLUMN_MASKED, COLUMN_HASHED };
+
+/* table: "<db>.<schema>.<table>", or what stands for it. */
+enum column_rule columns_rule(const struct columns *columns, struct span table, struct span column);
+/* Adds the JSON string that a rule other than dropping makes of the text. */
+void columns_write_text(
+	const struct columns *columns, enum column_rule rule, struct span text, struct strbuf *out);
+
 /* True when no rule is set at all: images may be copied as they are. */
 bool columns_idle(const struct columns *columns);
 
@@ -43,11 +52,13 @@ struct column_image {
 	const struct js_doc *doc;
 	uint32_t image; /* an object node; anything else is copied as it stands */
 	const struct js_doc *schema_doc;
-	uint32_t schema;   /* the image's own Connect schema object, or JS_NONE */
-	struct span table; /* "<db>.<schema>.<table>", parts that are there */
-	bool is_key;	   /* a drop, mask or hash rule that hits it refuses the record */
-	bool hide_only;	   /* no columns of the row: no canonical values */
-	size_t *grown;	   /* NULL, or where to add the bytes that values may have gained */
+	uint32_t schema;      /* the image's own Connect schema object, or JS_NONE */
+	struct span table;    /* "<db>.<schema>.<table>", parts that are there */
+	bool is_key;	      /* a drop, mask or hash rule that hits it refuses the record */
+	bool hide_only;	      /* no columns of the row: no canonical values */
+	size_t *grown;	      /* NULL, or where to add the bytes that values may have gained */
+	struct strbuf *trace; /* NULL, or where to tell which rule did what to which column */
+	const char *where;    /* for trace: "before", "after", "key" */
 };
 
 /* Adds the image's JSON text to out with all rules applied. False: refused, error says which

@@ -169,8 +169,7 @@ static bool take_op(struct change *change, struct span op, struct error *error)
 		change->op = op;
 		return true;
 	}
-	error_set(error, ERROR_REFUSED, "the added op '%.*s' is none of a row's: c, u, d, r",
-		op.len < 40 ? (int)op.len : 40, op.ptr);
+	error_set(error, ERROR_REFUSED, "the added field op is none of a row's: c, u, d, r");
 	return false;
 }
 

@@ -107,8 +107,7 @@ bool change_check_ms(struct span text, const char *name, struct error *error)
 
 	if (!text.ptr || span_to_int64(text, &ms))
 		return true;
-	error_set(error, ERROR_REFUSED, "%s is no time in milliseconds: %.*s", name,
-		text.len < 40 ? (int)text.len : 40, text.ptr);
+	error_set(error, ERROR_REFUSED, "%s is no time in milliseconds", name);
 	return false;
 }
 

@@ -10,8 +10,7 @@
 struct columns {
 	struct pattern_list *drop, *mask, *hash, *types;
 	struct semantic *semantics; /* one for each pattern of types */
-	const char *salt;
-	bool canonical;
+	struct columns_options options;
 };
 
 static bool open_types(
@@ -53,8 +52,7 @@ struct columns *columns_new(const struct columns_options *options, struct error 
 {
 	struct columns *columns = xcalloc(1, sizeof(*columns));
 
-	columns->salt = options->hash_salt;
-	columns->canonical = options->canonical;
+	columns->options = *options;
 	if (open_list(&columns->drop, options->drop, options->drop_count, "filter.drop_columns",
 		    error) &&
 		open_list(&columns->mask, options->mask, options->mask_count, "filter.mask_columns",
@@ -87,7 +85,7 @@ bool columns_hide(const struct columns *columns)
 
 bool columns_idle(const struct columns *columns)
 {
-	return !columns_hide(columns) && !columns->canonical;
+	return !columns_hide(columns) && !columns->options.canonical;
 }
 
 void columns_hash(struct span salt, struct span text, struct strbuf *out)
@@ -103,6 +101,49 @@ void columns_hash(struct span salt, struct span text, struct strbuf *out)
 	sha256_digest(&sha, sizeof(digest), digest);
 	for (i = 0; i < sizeof(digest); i++)
 		strbuf_add(out, (char[]){hex[digest[i] >> 4], hex[digest[i] & 15]}, 2);
+}
+
+/* Drop before mask before hash; *pattern is the index of the one that matched. */
+static enum column_rule rule_of(const struct columns *columns, struct span name, int *pattern)
+{
+	const struct pattern_list *const lists[] = {columns->drop, columns->mask, columns->hash};
+	size_t i;
+
+	for (i = 0; i < 3; i++)
+		if (!pattern_list_empty(lists[i]) &&
+			(*pattern = pattern_list_match(lists[i], name)) >= 0)
+			return (enum column_rule)(COLUMN_DROPPED + i);
+	return COLUMN_KEPT;
+}
+
+enum column_rule columns_rule(const struct columns *columns, struct span table, struct span column)
+{
+	struct strbuf name = {0};
+	enum column_rule rule;
+	int pattern;
+
+	strbuf_add_span(&name, table);
+	if (table.len > 0)
+		strbuf_add_char(&name, '.');
+	strbuf_add_span(&name, column);
+	rule = rule_of(columns, strbuf_span(&name), &pattern);
+	strbuf_clear(&name);
+	return rule;
+}
+
+void columns_write_text(
+	const struct columns *columns, enum column_rule rule, struct span text, struct strbuf *out)
+{
+	if (rule == COLUMN_KEPT) {
+		strbuf_add_json(out, text);
+		return;
+	}
+	strbuf_add_char(out, '"');
+	if (rule == COLUMN_HASHED)
+		columns_hash(span_of(columns->options.hash_salt), text, out);
+	else
+		strbuf_add_text(out, "***");
+	strbuf_add_char(out, '"');
 }
 
 /* A walk over an image's columns. */
@@ -135,6 +176,52 @@ static bool refuse(struct walk *walk, uint32_t column, const char *why, struct e
 	return false;
 }
 
+/* --- What is told of it --- */
+
+static void trace(struct walk *walk, uint32_t column, const char *what, const char *by)
+{
+	struct strbuf *out = walk->image->trace;
+	struct span name;
+
+	if (!out)
+		return;
+	name = full_name(walk, column);
+	strbuf_printf(out, ", %s: %.*s %s by %s", walk->image->where, SPAN_ARG(name), what, by);
+}
+
+static void trace_rule(struct walk *walk, uint32_t column, enum column_rule rule, int pattern)
+{
+	static const char *const what[] = {"", "dropped", "masked", "hashed"};
+	static const char *const options[] = {
+		"", "filter.drop_columns", "filter.mask_columns", "filter.hash_columns"};
+	const struct columns_options *o = &walk->columns->options;
+	const char *const *const patterns[] = {NULL, o->drop, o->mask, o->hash};
+	struct strbuf by = {0};
+
+	if (!walk->image->trace || rule == COLUMN_KEPT)
+		return;
+	strbuf_printf(&by, "%s %s", options[rule], patterns[rule][pattern]);
+	trace(walk, column, what[rule], by.data);
+	strbuf_clear(&by);
+}
+
+/* pattern: of types, or -1 where the schema block told. */
+static void trace_semantic(
+	struct walk *walk, uint32_t column, const struct semantic *semantic, int pattern)
+{
+	struct strbuf by = {0};
+	char what[32];
+
+	if (!walk->image->trace || semantic->kind == SEMANTIC_NONE)
+		return;
+	semantic_describe(semantic, what, sizeof(what));
+	strbuf_add_text(&by, pattern < 0 ? "its schema" : "types ");
+	if (pattern >= 0)
+		strbuf_add_text(&by, walk->columns->options.types[pattern].pattern);
+	trace(walk, column, what, by.data);
+	strbuf_clear(&by);
+}
+
 /* --- Hiding --- */
 
 static bool write_hash(struct walk *walk, uint32_t column, struct error *error)
@@ -147,9 +234,7 @@ static bool write_hash(struct walk *walk, uint32_t column, struct error *error)
 		whole = js_string(doc, column + 1, &text);
 	else
 		strbuf_add_span(&text, js_text(doc, column + 1));
-	strbuf_add_char(walk->out, '"');
-	columns_hash(span_of(walk->columns->salt), strbuf_span(&text), walk->out);
-	strbuf_add_char(walk->out, '"');
+	columns_write_text(walk->columns, COLUMN_HASHED, strbuf_span(&text), walk->out);
 	strbuf_clear(&text);
 	/* Its characters before that could be another value's. */
 	return whole || refuse(walk, column,
@@ -205,10 +290,14 @@ static struct semantic semantic_of(struct walk *walk, uint32_t column)
 
 	if (field != JS_NONE)
 		semantic = semantic_of_schema(walk->image->schema_doc, field);
-	if (semantic.kind != SEMANTIC_NONE || pattern_list_empty(columns->types))
-		return semantic;
-	at = pattern_list_match(columns->types, full_name(walk, column));
-	return at < 0 ? semantic : columns->semantics[at];
+	at = -1;
+	if (semantic.kind == SEMANTIC_NONE && !pattern_list_empty(columns->types)) {
+		at = pattern_list_match(columns->types, full_name(walk, column));
+		if (at >= 0)
+			semantic = columns->semantics[at];
+	}
+	trace_semantic(walk, column, &semantic, at);
+	return semantic;
 }
 
 static bool write_canonical(struct walk *walk, uint32_t column, struct error *error)
@@ -229,12 +318,21 @@ static bool write_canonical(struct walk *walk, uint32_t column, struct error *er
 
 /* --- Images --- */
 
-static bool is_hit(const struct pattern_list *list, struct walk *walk, uint32_t column)
+/* A rule that hits the key has refused it; null stays null. */
+static enum column_rule column_rule(struct walk *walk, uint32_t column)
 {
-	return !pattern_list_empty(list) && pattern_list_match(list, full_name(walk, column)) >= 0;
+	enum column_rule rule;
+	int pattern = -1;
+
+	if (walk->image->is_key || !columns_hide(walk->columns))
+		return COLUMN_KEPT;
+	rule = rule_of(walk->columns, full_name(walk, column), &pattern);
+	trace_rule(walk, column, rule, pattern);
+	return rule;
 }
 
-static bool write_value(struct walk *walk, uint32_t column, struct error *error)
+static bool write_value(
+	struct walk *walk, uint32_t column, enum column_rule rule, struct error *error)
 {
 	const struct columns *columns = walk->columns;
 
@@ -242,13 +340,13 @@ static bool write_value(struct walk *walk, uint32_t column, struct error *error)
 		strbuf_add_text(walk->out, "null");
 		return true;
 	}
-	if (!walk->image->is_key && is_hit(columns->mask, walk, column)) {
-		strbuf_add_text(walk->out, "\"***\"");
+	if (rule == COLUMN_MASKED) {
+		columns_write_text(columns, rule, SPAN_NULL, walk->out);
 		return true;
 	}
-	if (!walk->image->is_key && is_hit(columns->hash, walk, column))
+	if (rule == COLUMN_HASHED)
 		return write_hash(walk, column, error);
-	if (columns->canonical && !walk->image->hide_only)
+	if (columns->options.canonical && !walk->image->hide_only)
 		return write_canonical(walk, column, error);
 	strbuf_add_span(walk->out, js_text(walk->image->doc, column + 1));
 	return true;
@@ -279,14 +377,16 @@ static bool write_columns(struct walk *walk, struct error *error)
 
 	for (column = js_first(image->doc, image->image); column != JS_NONE;
 		column = js_next(image->doc, image->image, column)) {
-		if (!image->is_key && is_hit(walk->columns->drop, walk, column))
+		enum column_rule rule = column_rule(walk, column);
+
+		if (rule == COLUMN_DROPPED)
 			continue;
 		if (walk->out->len > begin)
 			strbuf_add_char(walk->out, ',');
 		strbuf_add_span(walk->out, js_text(image->doc, column));
 		strbuf_add_char(walk->out, ':');
 		start = walk->out->len;
-		if (!write_value(walk, column, error))
+		if (!write_value(walk, column, rule, error))
 			return false;
 		note_growth(walk, column,
 			(struct span){walk->out->data + start, walk->out->len - start});
@@ -320,13 +420,13 @@ bool columns_check_key(
 	struct walk walk = {.columns = columns, .image = key};
 	bool good = true;
 	uint32_t column;
+	int pattern;
 
 	if (!columns_hide(columns) || js_type_of(key->doc, key->image) != JS_OBJECT)
 		return true;
 	for (column = js_first(key->doc, key->image); good && column != JS_NONE;
 		column = js_next(key->doc, key->image, column))
-		if (is_hit(columns->drop, &walk, column) || is_hit(columns->mask, &walk, column) ||
-			is_hit(columns->hash, &walk, column))
+		if (rule_of(columns, full_name(&walk, column), &pattern) != COLUMN_KEPT)
 			good = refuse(&walk, column,
 				" belongs to the key and is to be dropped, masked or hashed: the "
 				"stream's name would tell it",

@@ -332,9 +332,16 @@ static void choose_type(struct mapping *mapping)
 
 /* --- What becomes nothing --- */
 
+bool mapping_table_is_filtered(const struct mapping *mapping, struct span table)
+{
+	if (!pattern_list_empty(mapping->tables) && pattern_list_match(mapping->tables, table) < 0)
+		return true;
+	return pattern_list_match(mapping->drop_tables, table) >= 0;
+}
+
 static const char *filtered(struct mapping *mapping)
 {
-	struct span table, op = mapping_op(mapping);
+	struct span op = mapping_op(mapping);
 	const struct change *change = &mapping->change;
 
 	if (pattern_list_match(mapping->drop_ops, op) >= 0)
@@ -343,10 +350,7 @@ static const char *filtered(struct mapping *mapping)
 		return NULL;
 	if (pattern_list_empty(mapping->tables) && pattern_list_empty(mapping->drop_tables))
 		return NULL;
-	table = mapping_table(mapping);
-	if (!pattern_list_empty(mapping->tables) && pattern_list_match(mapping->tables, table) < 0)
-		return "filtered";
-	return pattern_list_match(mapping->drop_tables, table) >= 0 ? "filtered" : NULL;
+	return mapping_table_is_filtered(mapping, mapping_table(mapping)) ? "filtered" : NULL;
 }
 
 static const char *skipped(struct mapping *mapping)
@@ -363,7 +367,9 @@ static const char *skipped(struct mapping *mapping)
 	case CHANGE_TRANSACTION:
 		return mapping->options.append_transactions ? NULL : "transaction";
 	case CHANGE_SCHEMA:
-		return mapping->options.append_schema_changes ? NULL : "schema change";
+		if (!mapping->options.append_schema_changes)
+			return "schema change";
+		return mapping_ddl_is_filtered(mapping) ? "filtered" : NULL;
 	case CHANGE_OUTBOX:
 		return NULL;
 	default:

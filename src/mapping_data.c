@@ -55,8 +55,7 @@ static bool write_key(struct mapping *mapping, struct error *error)
 		.is_key = true,
 	};
 
-	return columns_check_key(mapping->columns, &key, error) &&
-	       columns_write(mapping->columns, &key, &mapping->key, error);
+	return columns_write(mapping->columns, &key, &mapping->key, error);
 }
 
 /* The key's JSON text in mapping->key; empty: no key. */
@@ -87,80 +86,98 @@ static void add_key(struct mapping *mapping)
 
 /* --- Envelopes --- */
 
+/* A value in the payload's bytes and the text in its place. */
 struct cut {
 	uint32_t node;
-	const struct strbuf *text;
+	struct span text;
 };
 
-/* The payload's bytes from `from` on, with the nodes of cuts replaced by their texts. */
-static void add_payload(struct mapping *mapping, const char *from, struct cut *cuts, size_t count)
+#define MAX_CUTS 8
+
+struct cuts {
+	struct cut items[MAX_CUTS];
+	size_t count;
+};
+
+/* In the order of the record's bytes. False: too many, which only a made-up record can have. */
+static bool cut(struct cuts *cuts, uint32_t node, struct span text)
+{
+	size_t at = cuts->count;
+
+	if (at == MAX_CUTS)
+		return false;
+	for (; at > 0 && cuts->items[at - 1].node > node; at--)
+		cuts->items[at] = cuts->items[at - 1];
+	cuts->items[at] = (struct cut){node, text};
+	cuts->count++;
+	return true;
+}
+
+/* The payload's bytes from `from` on, with the cuts made. */
+static void add_payload(struct mapping *mapping, const char *from, const struct cuts *cuts)
 {
 	const struct change *change = &mapping->change;
 	struct span payload = js_text(&change->value_doc, change->payload);
 	size_t i;
 
-	if (count == 2 && cuts[0].node > cuts[1].node) {
-		struct cut first = cuts[1];
-
-		cuts[1] = cuts[0];
-		cuts[0] = first;
-	}
-	for (i = 0; i < count; i++) {
-		struct span old = js_text(&change->value_doc, cuts[i].node);
+	for (i = 0; i < cuts->count; i++) {
+		struct span old = js_text(&change->value_doc, cuts->items[i].node);
 
 		add(&mapping->data, (struct span){from, (size_t)(old.ptr - from)});
-		add(&mapping->data, strbuf_span(cuts[i].text));
+		add(&mapping->data, cuts->items[i].text);
 		from = old.ptr + old.len;
 	}
 	add(&mapping->data, (struct span){from, (size_t)(payload.ptr + payload.len - from)});
 }
 
-/* MongoDB's images are strings: what a rule hides could not be found in them. */
-static bool images_are_open(const struct mapping *mapping, struct error *error)
+static bool cut_image(struct mapping *mapping, uint32_t image, const char *name,
+	struct strbuf *room, struct cuts *cuts, struct error *error)
 {
-	const struct change *change = &mapping->change;
-
-	if (!columns_hide(mapping->columns) ||
-		(js_type_of(&change->value_doc, change->before) != JS_STRING &&
-			js_type_of(&change->value_doc, change->after) != JS_STRING))
+	if (js_type_of(&mapping->change.value_doc, image) != JS_OBJECT)
 		return true;
-	error_set(error, ERROR_REFUSED,
-		"its images are strings of JSON, in which drop_columns, mask_columns and "
-		"hash_columns cannot work");
-	return false;
+	return write_image(mapping, image, name, room, error) &&
+	       cut(cuts, image, strbuf_span(room));
 }
 
-static size_t cut_images(struct mapping *mapping, struct cut cuts[2], struct error *error)
+static bool cut_statements(struct mapping *mapping, struct cuts *cuts, struct error *error)
 {
 	const struct change *change = &mapping->change;
-	size_t count = 0;
+	const struct js_doc *doc = &change->value_doc;
+	uint32_t name;
 
-	if (columns_idle(mapping->columns) || change->kind != CHANGE_ROW ||
-		!images_are_open(mapping, error))
-		return 0;
-	if (js_type_of(&change->value_doc, change->before) == JS_OBJECT &&
-		write_image(mapping, change->before, "before", &mapping->before, error))
-		cuts[count++] = (struct cut){change->before, &mapping->before};
-	if (js_type_of(&change->value_doc, change->after) == JS_OBJECT &&
-		write_image(mapping, change->after, "after", &mapping->after, error))
-		cuts[count++] = (struct cut){change->after, &mapping->after};
-	return count;
+	for (name = js_first(doc, change->source); name != JS_NONE;
+		name = js_next(doc, change->source, name))
+		if (mapping_is_statement(mapping, doc, name) &&
+			!cut(cuts, name + 1, span_of("\"***\""))) {
+			error_set(error, ERROR_REFUSED, "source: a member stands there twice");
+			return false;
+		}
+	return true;
+}
+
+static bool make_cuts(struct mapping *mapping, struct cuts *cuts, struct error *error)
+{
+	const struct change *change = &mapping->change;
+
+	return columns_idle(mapping->columns) ||
+	       (cut_image(mapping, change->before, "before", &mapping->before, cuts, error) &&
+		       cut_image(mapping, change->after, "after", &mapping->after, cuts, error) &&
+		       cut_statements(mapping, cuts, error));
 }
 
 static bool envelope_data(struct mapping *mapping, struct error *error)
 {
 	const struct change *change = &mapping->change;
 	struct span payload = js_text(&change->value_doc, change->payload);
-	struct cut cuts[2];
-	size_t count = cut_images(mapping, cuts, error);
+	struct cuts cuts = {.count = 0};
 
-	if (error->kind != ERROR_NONE)
+	if (!make_cuts(mapping, &cuts, error))
 		return false;
 	add_text(&mapping->data, "{");
 	add_key(mapping);
 	if (mapping->key.len > 0 && js_count(&change->value_doc, change->payload) > 0)
 		add_text(&mapping->data, ",");
-	add_payload(mapping, payload.ptr + 1, cuts, count);
+	add_payload(mapping, payload.ptr + 1, &cuts);
 	return true;
 }
 
@@ -176,9 +193,23 @@ static bool is_added(const struct change *change, uint32_t name)
 	return false;
 }
 
-/* An object of the row's members: those that the transform added, or the others. */
-static void row_members(const struct change *change, bool added, struct strbuf *out)
+/* "name":value, as it stands; of a statement that may not leave, only that it was there. */
+static void add_member(
+	const struct mapping *mapping, const struct js_doc *doc, uint32_t name, struct strbuf *out)
 {
+	struct span text = js_text(doc, name), value = js_text(doc, name + 1);
+
+	strbuf_add(out, text.ptr, (size_t)(value.ptr - text.ptr));
+	if (mapping_is_statement(mapping, doc, name))
+		strbuf_add_text(out, "\"***\"");
+	else
+		strbuf_add_span(out, value);
+}
+
+/* An object of the row's members: those that the transform added, or the others. */
+static void row_members(const struct mapping *mapping, bool added, struct strbuf *out)
+{
+	const struct change *change = &mapping->change;
 	const struct js_doc *doc = &change->value_doc;
 	uint32_t name;
 	bool any = false;
@@ -193,7 +224,10 @@ static void row_members(const struct change *change, bool added, struct strbuf *
 			continue;
 		if (any)
 			strbuf_add_char(out, ',');
-		strbuf_add(out, text.ptr, (size_t)(value.ptr + value.len - text.ptr));
+		if (added)
+			add_member(mapping, doc, name, out);
+		else
+			strbuf_add(out, text.ptr, (size_t)(value.ptr + value.len - text.ptr));
 		any = true;
 	}
 	strbuf_add_char(out, '}');
@@ -214,10 +248,10 @@ static bool flattened_members(
 	};
 
 	if (columns_idle(mapping->columns)) {
-		row_members(&mapping->change, added, out);
+		row_members(mapping, added, out);
 		return true;
 	}
-	row_members(&mapping->change, added, &mapping->before);
+	row_members(mapping, added, &mapping->before);
 	strbuf_reset(out);
 	return js_parse(&mapping->doc, strbuf_span(&mapping->before), JS_MAX_DEPTH, error) &&
 	       columns_write(mapping->columns, &image, out, error);
@@ -285,13 +319,11 @@ static void cloudevent_source(struct mapping *mapping)
 	strbuf_add_char(out, '{');
 	for (name = js_first(doc, change->payload); name != JS_NONE;
 		name = js_next(doc, change->payload, name)) {
-		struct span text = js_text(doc, name), value = js_text(doc, name + 1);
-
 		if (name + 1 == change->ce_data)
 			continue;
 		if (out->len > 1)
 			strbuf_add_char(out, ',');
-		strbuf_add(out, text.ptr, (size_t)(value.ptr + value.len - text.ptr));
+		add_member(mapping, doc, name, out);
 	}
 	strbuf_add_char(out, '}');
 	add(&mapping->data, strbuf_span(out));
@@ -301,8 +333,6 @@ static bool cloudevent_data(struct mapping *mapping, struct error *error)
 {
 	const struct change *change = &mapping->change;
 
-	if (!images_are_open(mapping, error))
-		return false;
 	add_text(&mapping->data, "{");
 	add_key(mapping);
 	if (mapping->key.len > 0)
@@ -333,19 +363,45 @@ static bool holds_object(struct mapping *mapping, uint32_t node)
 	       js_type_of(&mapping->doc, 0) == JS_OBJECT;
 }
 
-static bool outbox_data(struct mapping *mapping)
+/* The members of an outbox event's data are columns of a table called like its topic. */
+static bool hide_members(struct mapping *mapping, struct error *error)
+{
+	struct column_image image = {
+		.doc = &mapping->doc,
+		.schema_doc = &mapping->doc,
+		.schema = JS_NONE,
+		.table = mapping_column_table(mapping),
+		.hide_only = true,
+		.grown = &mapping->grown,
+	};
+	struct strbuf joined = {0};
+	bool good;
+	size_t i;
+
+	for (i = 0; i < mapping->data.count; i++)
+		strbuf_add_span(&joined, mapping->data.items[i]);
+	strbuf_reset(&mapping->whole);
+	good = js_parse(&mapping->doc, strbuf_span(&joined), JS_MAX_DEPTH, error) &&
+	       columns_write(mapping->columns, &image, &mapping->whole, error);
+	mapping->data.count = mapping->data.bytes = 0;
+	add(&mapping->data, strbuf_span(&mapping->whole));
+	strbuf_clear(&joined);
+	return good;
+}
+
+static void outbox_pieces(struct mapping *mapping)
 {
 	const struct change *change = &mapping->change;
 
 	if (change->payload != JS_NONE && change->value_is_json) {
 		if (js_type_of(&change->value_doc, change->payload) == JS_OBJECT) {
 			add(&mapping->data, js_text(&change->value_doc, change->payload));
-			return true;
+			return;
 		}
 		if (holds_object(mapping, change->payload)) {
 			mapping->grown = js_stored_bytes(&mapping->doc, 0);
 			add(&mapping->data, js_text(&mapping->doc, 0));
-			return true;
+			return;
 		}
 	}
 	add_text(&mapping->data, "{\"payload\":");
@@ -359,7 +415,12 @@ static bool outbox_data(struct mapping *mapping)
 		add(&mapping->data, js_text(&change->value_doc, change->payload));
 	}
 	add_text(&mapping->data, "}");
-	return true;
+}
+
+static bool outbox_data(struct mapping *mapping, struct error *error)
+{
+	outbox_pieces(mapping);
+	return !columns_hide(mapping->columns) || hide_members(mapping, error);
 }
 
 /* --- Numbers that the store would damage --- */
@@ -475,7 +536,7 @@ static bool stringify(struct mapping *mapping, struct error *error)
 static bool build(struct mapping *mapping, struct error *error)
 {
 	if (mapping->change.kind == CHANGE_OUTBOX)
-		return outbox_data(mapping);
+		return outbox_data(mapping, error);
 	if (mapping->change.form == CHANGE_FLATTENED)
 		return flattened_data(mapping, error);
 	if (mapping->change.form == CHANGE_CLOUDEVENT)
@@ -498,7 +559,8 @@ bool mapping_data(struct mapping *mapping, struct error *error)
 {
 	mapping->data.count = mapping->data.bytes = mapping->grown = 0;
 	strbuf_reset(&mapping->pointers);
-	if (!key_text(mapping, error) || !build(mapping, error))
+	if (!mapping_is_tight(mapping, error) || !key_text(mapping, error) ||
+		!build(mapping, error))
 		return false;
 	return !needs_care(mapping) || stringify(mapping, error);
 }

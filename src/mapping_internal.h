@@ -1,5 +1,5 @@
 /* What the files of the mapping share: mapping.c (rules, streams, types), mapping_data.c (an
- * event's data), mapping_metadata.c (its metadata). */
+ * event's data), mapping_metadata.c (its metadata), mapping_hide.c (what must not leave). */
 #ifndef ROWSTREAM_MAPPING_INTERNAL_H
 #define ROWSTREAM_MAPPING_INTERNAL_H
 
@@ -27,7 +27,7 @@ struct mapping {
 	struct strbuf pointers;			 /* JSON Pointers of numbers sent as strings */
 	struct js_doc doc;
 	struct pieces data;
-	size_t grown; /* bytes that the data may hold more than the record */
+	size_t grown;	/* bytes that the data may hold more than the record */
 	bool is_delete; /* a flattened tombstone: op d without an image */
 };
 
@@ -35,6 +35,21 @@ struct mapping {
 bool mapping_data(struct mapping *mapping, struct error *error);
 /* Upper bound of what the store will keep of it. */
 size_t mapping_stored_bytes(const struct mapping *mapping);
+
+/* mapping_hide.c. True if nothing that column rules hide could leave but in the images and the
+ * transform's fields, where the rules work. False: refused. */
+bool mapping_is_tight(struct mapping *mapping, struct error *error);
+bool mapping_hides(struct mapping *mapping, struct span column);
+/* What stands for "<db>.<schema>.<table>" in a column's full name: of an outbox, the topic. */
+struct span mapping_column_table(struct mapping *mapping);
+/* True for a member, by its name's node, that holds SQL and must not leave under such rules. */
+bool mapping_is_statement(const struct mapping *mapping, const struct js_doc *doc, uint32_t name);
+
+/* A schema change of tables that are filtered, all of them. */
+bool mapping_ddl_is_filtered(struct mapping *mapping);
+
+/* mapping.c: "<db>.<schema>.<table>" is not among filter.tables, or is among drop_tables. */
+bool mapping_table_is_filtered(const struct mapping *mapping, struct span table);
 
 /* mapping_metadata.c: fills mapping->metadata. */
 void mapping_metadata(struct mapping *mapping);

@@ -177,6 +177,19 @@ static bool holds_placeholder(const struct mapping *mapping, uint32_t node)
 	return true;
 }
 
+static bool is_hidden(struct mapping *mapping, uint32_t name)
+{
+	struct strbuf text = {0};
+	bool hidden;
+
+	if (!columns_hide(mapping->columns))
+		return false;
+	js_string(&mapping->change.value_doc, name, &text);
+	hidden = mapping_hides(mapping, strbuf_span(&text));
+	strbuf_clear(&text);
+	return hidden;
+}
+
 static void add_placeholders(struct mapping *mapping, struct strbuf *out)
 {
 	const struct js_doc *doc = &mapping->change.value_doc;
@@ -184,7 +197,7 @@ static void add_placeholders(struct mapping *mapping, struct strbuf *out)
 	bool any = false;
 
 	for (name = js_first(doc, image); name != JS_NONE; name = js_next(doc, image, name)) {
-		if (!holds_placeholder(mapping, name + 1))
+		if (!holds_placeholder(mapping, name + 1) || is_hidden(mapping, name))
 			continue;
 		if (any)
 			strbuf_add_char(out, ',');
@@ -216,25 +229,37 @@ static bool comes_again(const struct record *record, size_t at)
 	return false;
 }
 
-/* Of a name that occurs twice the last one, as a server would keep it. */
-static void add_headers(const struct record *record, struct strbuf *out)
+/* Headers are columns of the outbox like its data's members. */
+static void add_header_value(
+	struct mapping *mapping, enum column_rule rule, struct span value, struct strbuf *out)
 {
+	if (value.ptr && js_utf8_is_valid(value))
+		columns_write_text(mapping->columns, rule, value, out);
+	else
+		strbuf_add_text(out, "null");
+}
+
+/* Of a name that occurs twice the last one, as a server would keep it. */
+static void add_headers(struct mapping *mapping, struct strbuf *out)
+{
+	const struct record *record = mapping->change.record;
 	bool any = false;
 	size_t i;
 
 	for (i = 0; i < record->header_count; i++) {
 		const struct header *header = &record->headers[i];
+		enum column_rule rule =
+			columns_rule(mapping->columns, mapping_column_table(mapping), header->name);
 
-		if ((header->name.len >= 11 && memcmp(header->name.ptr, "__debezium.", 11) == 0) ||
+		if (rule == COLUMN_DROPPED ||
+			(header->name.len >= 11 &&
+				memcmp(header->name.ptr, "__debezium.", 11) == 0) ||
 			!js_utf8_is_valid(header->name) || comes_again(record, i))
 			continue;
 		strbuf_add_text(out, any ? "," : ",\"headers\":{");
 		strbuf_add_json(out, header->name);
 		strbuf_add_char(out, ':');
-		if (header->value.ptr && js_utf8_is_valid(header->value))
-			strbuf_add_json(out, header->value);
-		else
-			strbuf_add_text(out, "null");
+		add_header_value(mapping, rule, header->value, out);
 		any = true;
 	}
 	if (any)
@@ -264,7 +289,7 @@ static void add_optional(struct mapping *mapping, struct strbuf *out)
 		strbuf_add_char(out, ']');
 	}
 	if (change->kind == CHANGE_OUTBOX)
-		add_headers(change->record, out);
+		add_headers(mapping, out);
 }
 
 void mapping_metadata(struct mapping *mapping)
