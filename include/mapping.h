@@ -45,6 +45,13 @@ enum mapping_result mapping_apply(struct mapping *mapping, const struct record *
 /* The change that the last mapping_apply decoded, for `map --explain`; valid until the next. */
 const struct change *mapping_last_change(const struct mapping *mapping);
 
+/* Keeps, from now on, what `map --explain` tells. */
+void mapping_explain(struct mapping *mapping);
+/* Of the last mapping_apply that gave an event, or filtered a record: ", stream by …, type by …,
+ * after: db.t.mail masked by filter.mask_columns *.mail", each rule by its option. Valid until the
+ * next. */
+struct span mapping_why(struct mapping *mapping, bool is_event);
+
 /* The generation of a topic ("" where none is configured). */
 const char *mapping_generation(const struct mapping *mapping, const char *topic);
 

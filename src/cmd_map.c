@@ -43,9 +43,10 @@ static void add_event(struct strbuf *line, const struct event *event)
 }
 
 /* What the record was taken for, and which rule made the outcome. */
-static void add_why(struct strbuf *line, const struct change *change, const struct event *event)
+static void add_why(struct strbuf *line, struct mapping *mapping, const struct event *event)
 {
 	static const char *const forms[] = {"envelope", "flattened row", "CloudEvent"};
+	const struct change *change = mapping_last_change(mapping);
 	struct strbuf why = {0};
 
 	strbuf_printf(&why, "%s", change_kind_name(change->kind));
@@ -61,6 +62,7 @@ static void add_why(struct strbuf *line, const struct change *change, const stru
 					 : "key is JSON");
 	if (change->payload_schema != JS_NONE)
 		strbuf_add_text(&why, ", with a schema block");
+	strbuf_add_span(&why, mapping_why(mapping, event != NULL));
 	if (event && event->unless_deleted)
 		strbuf_add_text(&why, ", appended only unless the event before it is a delete");
 	add_member(line, "why", strbuf_span(&why));
@@ -141,7 +143,7 @@ static void map_record(struct map *map, const struct record *record, struct strb
 		break;
 	}
 	if (explain && error.kind == ERROR_NONE)
-		add_why(line, mapping_last_change(map->mapping), event);
+		add_why(line, map->mapping, event);
 	event_free(event);
 }
 
@@ -200,6 +202,8 @@ static bool open_map(struct map *map, const struct config *config, struct error 
 	size_t i;
 
 	map->mapping = wire_mapping(config, error);
+	if (map->mapping && explain)
+		mapping_explain(map->mapping);
 	if (*config->registry.url)
 		map->registry = wire_registry(config, error);
 	if (map->registry || schema_files.count > 0)
@@ -232,7 +236,9 @@ static int run(int argc, char **argv)
 
 static const struct flag flags[] = {
 	{.name = "explain",
-		.meaning = "say why each record becomes what it becomes",
+		.meaning =
+			"say why each record becomes what it becomes: which rule chose its stream "
+			"and type, which columns were dropped, masked, hashed or made readable",
 		.on = &explain},
 	{.name = "schemas",
 		.value = "FILE",

@@ -122,7 +122,8 @@ static void clear_buffers(struct mapping *mapping)
 {
 	struct strbuf *buffers[] = {&mapping->stream, &mapping->type, &mapping->type_json,
 		&mapping->metadata, &mapping->table, &mapping->key, &mapping->before,
-		&mapping->after, &mapping->whole, &mapping->pointers, &mapping->placeholder_base64};
+		&mapping->after, &mapping->whole, &mapping->pointers, &mapping->trace,
+		&mapping->why, &mapping->placeholder_base64};
 	size_t i;
 
 	for (i = 0; i < sizeof(buffers) / sizeof(buffers[0]); i++)
@@ -173,6 +174,7 @@ static bool keyless_stream(struct mapping *mapping, struct error *error)
 			"key, or its topic message.key.columns");
 		return false;
 	}
+	mapping->is_keyless = true;
 	stream_of_table(mapping->template, &mapping->change, &mapping->stream);
 	return true;
 }
@@ -202,6 +204,7 @@ static bool outbox_stream(struct mapping *mapping, struct error *error)
 	len = mapping->stream.len;
 	result = stream_key(&mapping->change, &mapping->stream, error);
 	if (result == KEY_ABSENT) {
+		mapping->is_keyless = true;
 		mapping->stream.len = len;
 		strbuf_printf(&mapping->stream, "~partition:%d", (int)record->partition);
 	}
@@ -304,10 +307,13 @@ static void outbox_type(struct mapping *mapping)
 		if (span_is(record->headers[i].name, mapping->options.outbox_type) &&
 			js_utf8_is_valid(record->headers[i].value))
 			type = record->headers[i].value;
+	mapping->type_from = type.ptr ? "header" : "member";
 	if (!type.ptr && change->payload != JS_NONE && change->value_is_json)
 		type = change_text_of(change, &change->value_doc,
 			js_member(
 				&change->value_doc, change->payload, mapping->options.outbox_type));
+	if (type.len == 0)
+		mapping->type_from = "topic's last part, for want of";
 	strbuf_add_span(&mapping->type, type.len ? type : span_of(dot ? dot + 1 : record->topic));
 }
 
@@ -332,20 +338,32 @@ static void choose_type(struct mapping *mapping)
 
 /* --- What becomes nothing --- */
 
-bool mapping_table_is_filtered(const struct mapping *mapping, struct span table)
+bool mapping_table_is_filtered(struct mapping *mapping, struct span table)
 {
-	if (!pattern_list_empty(mapping->tables) && pattern_list_match(mapping->tables, table) < 0)
+	int at;
+
+	if (!pattern_list_empty(mapping->tables) &&
+		pattern_list_match(mapping->tables, table) < 0) {
+		mapping_trace_filter(mapping, "filter.tables", "(none of them)");
 		return true;
-	return pattern_list_match(mapping->drop_tables, table) >= 0;
+	}
+	at = pattern_list_match(mapping->drop_tables, table);
+	if (at >= 0)
+		mapping_trace_filter(
+			mapping, "filter.drop_tables", mapping->options.drop_tables[at]);
+	return at >= 0;
 }
 
 static const char *filtered(struct mapping *mapping)
 {
 	struct span op = mapping_op(mapping);
 	const struct change *change = &mapping->change;
+	int at = pattern_list_match(mapping->drop_ops, op);
 
-	if (pattern_list_match(mapping->drop_ops, op) >= 0)
+	if (at >= 0) {
+		mapping_trace_filter(mapping, "filter.drop_ops", mapping->options.drop_ops[at]);
 		return "filtered";
+	}
 	if (change->kind != CHANGE_ROW && change->kind != CHANGE_TRUNCATE && !mapping->is_delete)
 		return NULL;
 	if (pattern_list_empty(mapping->tables) && pattern_list_empty(mapping->drop_tables))
@@ -355,7 +373,7 @@ static const char *filtered(struct mapping *mapping)
 
 static const char *skipped(struct mapping *mapping)
 {
-	mapping->is_delete = false;
+	mapping->is_delete = mapping->is_keyless = false;
 	switch (mapping->change.kind) {
 	case CHANGE_TOMBSTONE:
 		mapping->is_delete = mapping->change.flattened;
@@ -488,6 +506,7 @@ static struct event *make_event(struct mapping *mapping)
 enum mapping_result mapping_apply(struct mapping *mapping, const struct record *record,
 	struct event **event, const char **reason, struct error *error)
 {
+	strbuf_reset(&mapping->trace);
 	if (!change_decode(&mapping->change, record, &mapping->rules, error))
 		return MAPPING_REFUSED;
 	*reason = skipped(mapping);

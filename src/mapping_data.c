@@ -34,6 +34,8 @@ static bool write_image(struct mapping *mapping, uint32_t image, const char *nam
 		.schema = change_image_schema(change, name),
 		.table = mapping_table(mapping),
 		.grown = &mapping->grown,
+		.trace = mapping_trace(mapping),
+		.where = name,
 	};
 
 	strbuf_reset(out);
@@ -53,6 +55,8 @@ static bool write_key(struct mapping *mapping, struct error *error)
 		.schema = change->key_schema,
 		.table = mapping_table(mapping),
 		.is_key = true,
+		.trace = mapping_trace(mapping),
+		.where = "key",
 	};
 
 	return columns_write(mapping->columns, &key, &mapping->key, error);
@@ -245,6 +249,8 @@ static bool flattened_members(
 		.table = mapping_table(mapping),
 		.hide_only = added,
 		.grown = &mapping->grown,
+		.trace = mapping_trace(mapping),
+		.where = added ? "source" : "row",
 	};
 
 	if (columns_idle(mapping->columns)) {
@@ -373,6 +379,8 @@ static bool hide_members(struct mapping *mapping, struct error *error)
 		.table = mapping_column_table(mapping),
 		.hide_only = true,
 		.grown = &mapping->grown,
+		.trace = mapping_trace(mapping),
+		.where = "data",
 	};
 	struct strbuf joined = {0};
 	bool good;

@@ -324,7 +324,9 @@ bool mapping_ddl_is_filtered(struct mapping *mapping)
 	uint32_t changes = js_member(doc, mapping->change.payload, "tableChanges"), at;
 
 	for (at = js_first(doc, changes); at != JS_NONE; at = js_next(doc, changes, at))
-		if (!change_is_filtered(mapping, at))
+		if (!change_is_filtered(mapping, at)) {
+			strbuf_reset(&mapping->trace);
 			return false;
+		}
 	return js_first(doc, changes) != JS_NONE;
 }

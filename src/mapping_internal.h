@@ -1,5 +1,6 @@
 /* What the files of the mapping share: mapping.c (rules, streams, types), mapping_data.c (an
- * event's data), mapping_metadata.c (its metadata), mapping_hide.c (what must not leave). */
+ * event's data), mapping_metadata.c (its metadata), mapping_hide.c (what must not leave),
+ * mapping_explain.c (which rule did what). */
 #ifndef ROWSTREAM_MAPPING_INTERNAL_H
 #define ROWSTREAM_MAPPING_INTERNAL_H
 
@@ -27,8 +28,13 @@ struct mapping {
 	struct strbuf pointers;			 /* JSON Pointers of numbers sent as strings */
 	struct js_doc doc;
 	struct pieces data;
-	size_t grown;	/* bytes that the data may hold more than the record */
-	bool is_delete; /* a flattened tombstone: op d without an image */
+	size_t grown;	     /* bytes that the data may hold more than the record */
+	bool explains;	     /* trace is kept */
+	struct strbuf trace; /* column rules that were applied, the filter that matched */
+	struct strbuf why;
+	const char *type_from; /* of an outbox event: header, member or topic */
+	bool is_keyless;       /* the stream is the table's, for want of a key */
+	bool is_delete;	       /* a flattened tombstone: op d without an image */
 };
 
 /* mapping_data.c: fills mapping->data (and pointers). False: refused. */
@@ -49,7 +55,12 @@ bool mapping_is_statement(const struct mapping *mapping, const struct js_doc *do
 bool mapping_ddl_is_filtered(struct mapping *mapping);
 
 /* mapping.c: "<db>.<schema>.<table>" is not among filter.tables, or is among drop_tables. */
-bool mapping_table_is_filtered(const struct mapping *mapping, struct span table);
+bool mapping_table_is_filtered(struct mapping *mapping, struct span table);
+
+/* mapping_explain.c: NULL, or where column rules are told. */
+struct strbuf *mapping_trace(struct mapping *mapping);
+/* Notes which pattern of an option filtered the record. */
+void mapping_trace_filter(struct mapping *mapping, const char *option, const char *pattern);
 
 /* mapping_metadata.c: fills mapping->metadata. */
 void mapping_metadata(struct mapping *mapping);

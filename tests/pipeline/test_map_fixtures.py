@@ -98,3 +98,57 @@ def test_explain_says_why(bench):
     whys = [json.loads(line)["why"] for line in lines]
     assert any("row as envelope of postgresql" in why for why in whys)
     assert any(why.startswith("heartbeat") for why in whys)
+
+
+EXPLAINED = {"id": 1, "mail": "m", "login": "l", "day": 17702, "secret": 5}
+
+
+@pytest.mark.parametrize("changes, key, options, rules", [
+    ({}, {"id": 1}, {}, ["stream by mapping.stream {table}-{key}, type by mapping.event_types op"]),
+    ({}, {"id": 1}, {"mapping": {"stream": "{schema}.{table}-{key}", "event_types": "words"}},
+     ["stream by mapping.stream {schema}.{table}-{key}", "type by mapping.event_types words"]),
+    ({}, None, {}, ["{table}-{key} without its key, since the record has none"]),
+    ({"op": "t", "after": None}, None, {}, ["since a truncate is the whole table's"]),
+    ({"op": "m", "message": {"prefix": "p"}}, None, {}, ["stream by the message's prefix"]),
+    ({}, {"id": 1, "day": 3},
+     {"filter": {"drop_columns": ["x", "*.secret"], "mask_columns": ["*.mail"],
+                 "hash_columns": ["db.public.t.login"]},
+      "mapping": {"values": "canonical"}, "types": {"*.day": "date"}},
+     ["after: db.public.t.secret dropped by filter.drop_columns *.secret",
+      "after: db.public.t.mail masked by filter.mask_columns *.mail",
+      "after: db.public.t.login hashed by filter.hash_columns db.public.t.login",
+      "after: db.public.t.day date by types *.day", "key: db.public.t.day date by types *.day"]),
+    ({}, {"id": 1}, {"filter": {"drop_tables": ["a", "db.*"]}}, ["by filter.drop_tables db.*"]),
+    ({}, {"id": 1}, {"filter": {"tables": ["a"]}}, ["by filter.tables (none of them)"]),
+    ({}, {"id": 1}, {"filter": {"drop_ops": ["u"]}}, ["by filter.drop_ops u"]),
+])
+def test_explain_names_each_rule(bench, changes, key, options, rules):
+    config = bench.directory / "options.yaml"
+    config.write_text(json.dumps(options))
+    value = {**harness.row_change("u", after=EXPLAINED), **changes}
+    path = bench.capture([harness.record("srv.public.t", 0, key, value)])
+    result = bench.rowstream("map", "--explain", "-c", config, path)
+    why = json.loads(result.stdout)["why"]
+    for rule in rules:
+        assert rule in why
+
+
+@pytest.mark.parametrize("value, headers, rule", [
+    ({"a": 1}, ["eventType", "x"], "type by the header eventType"),
+    ({"eventType": "y"}, [], "type by the member eventType"),
+    ({"a": 1}, [], "type by the topic's last part, for want of eventType")])
+def test_explain_of_an_outbox(bench, value, headers, rule):
+    config = bench.directory / "options.yaml"
+    config.write_text(json.dumps({"source": {"outbox_topics": ["outbox.order"]}}))
+    path = bench.capture([harness.record("outbox.order", 0, "o-1", value, headers=headers)])
+    why = json.loads(bench.rowstream("map", "--explain", "-c", config, path).stdout)["why"]
+    assert rule in why
+    assert "stream by the topic's last part and the key" in why
+
+
+def test_explain_tells_what_the_schema_told(bench):
+    config = bench.directory / "options.yaml"
+    config.write_text(json.dumps({"mapping": {"values": "canonical"}}))
+    result = bench.rowstream("map", "--explain", "-c", config,
+                             harness.fixture_path("postgres-bank-schemas"))
+    assert "after: schbank.public.accounts.balance decimal(2) by its schema" in result.stdout
