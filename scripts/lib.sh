@@ -13,6 +13,8 @@ BUILD_PACKAGES="autoconf automake gcc libavro-dev libc6-dev libcurl4-openssl-dev
 TEST_PACKAGES="check kcat openssl python3 python3-pytest python3-pytest-xdist"
 # shellcheck disable=SC2034
 ALL_PACKAGES="chromium chromium-driver clang clang-format mandoc python3-pyflakes python3-selenium shellcheck spin valgrind xz-utils"
+# shellcheck disable=SC2034 # of neighbourhood.sh
+SERVER_PACKAGES="ca-certificates curl default-jre-headless kcat mariadb-server maven postgresql"
 
 # Debian's interpreter sees Debian's pytest; another python3 earlier in PATH may not.
 PYTHON=${PYTHON:-/usr/bin/python3}

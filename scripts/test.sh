@@ -7,7 +7,7 @@ cd "$ROOT"
 
 WORK_PARTS="build unit programs"
 CHAOS_ROUNDS=9
-MORE_PARTS="clang sanitizers valgrind distcheck format demo shellcheck python docs man fuzz model chaos"
+MORE_PARTS="clang sanitizers valgrind distcheck format demo shellcheck python docs man fuzz model chaos e2e"
 LOGS=$BUILDS/logs
 TREE=gcc # the build that `programs` tests
 
@@ -211,11 +211,16 @@ part_chaos() {
 	count "$CHAOS_ROUNDS" 0
 }
 
+# With the real servers around the bridge; one process, because they are started once for all tests.
+part_e2e() {
+	run_pytest gcc -n 0 tests/e2e
+}
+
 # --- running them ---
 
 needs() {
 	case $1 in
-	unit | programs | valgrind | distcheck | model | chaos) echo build ;;
+	unit | programs | valgrind | distcheck | model | chaos | e2e) echo build ;;
 	esac
 }
 
@@ -223,6 +228,7 @@ packages_for() {
 	case $1 in
 	build) echo "$BUILD_PACKAGES check" ;;
 	unit | programs | sanitizers | chaos) echo "$BUILD_PACKAGES $TEST_PACKAGES" ;;
+	e2e) echo "$BUILD_PACKAGES $TEST_PACKAGES $SERVER_PACKAGES" ;;
 	*) echo "$BUILD_PACKAGES $TEST_PACKAGES $ALL_PACKAGES" ;;
 	esac
 }

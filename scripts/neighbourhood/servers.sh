@@ -189,7 +189,7 @@ prepare_connect() {
 		status.storage.topic=connect-status
 		status.storage.replication.factor=1
 		status.storage.partitions=1
-		offset.flush.interval.ms=5000
+		offset.flush.interval.ms=500
 		scheduled.rebalance.max.delay.ms=0
 		connector.client.config.override.policy=All
 		producer.max.request.size=12582912
