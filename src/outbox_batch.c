@@ -42,10 +42,11 @@ struct tail {
 	struct span source, table, position;
 };
 
+/* What has no op is no table's own: the DDL of all tables of a database shares a stream. */
 static bool same_origin(const struct tail *tail, const struct event *event)
 {
-	return !tail->known ||
-	       (span_equal(tail->source, event->source) && span_equal(tail->table, event->table));
+	return !tail->known || (span_equal(tail->source, event->source) &&
+				       (!event->op || span_equal(tail->table, event->table)));
 }
 
 static void refuse_other_table(

@@ -84,7 +84,7 @@ static void metadata_of(const struct made *made, const struct feed *feed, struct
 {
 	strbuf_printf(text, "{\"topic\":\"%s\",\"partition\":%d,\"offset\":%" PRId64, feed->topic,
 		feed->partition, made->offset);
-	strbuf_printf(text, ",\"op\":\"%c\"", made->op);
+	strbuf_printf(text, made->op ? ",\"op\":\"%c\"" : ",\"op\":null", made->op);
 	add_member(text, "source", "src");
 	add_member(text, "table", made->table ? made->table : "t");
 	add_member(text, "position", made->position);
@@ -117,7 +117,7 @@ static struct event *make_event(const struct made *made, struct feed *feed)
 	strbuf_printf(&body,
 		"{\"eventId\":\"%s\",\"eventType\":\"%c\",\"data\":{\"n\":%" PRId64
 		"},\"metadata\":",
-		event->id, made->op, made->offset);
+		event->id, made->op ? made->op : 'D', made->offset);
 	put(event, &event->stream, &at, made->stream);
 	put(event, &event->source, &at, "src");
 	put(event, &event->table, &at, made->table ? made->table : "t");
@@ -580,6 +580,22 @@ START_TEST(two_tables_do_not_share_a_stream)
 	outbox_push(bridge.outbox, make_event(&other, &feed_a));
 	run(&bridge, &store);
 	ck_assert_uint_eq(fake_stream(&store, span_of("t-1"))->count, 2);
+	bridge_close(&bridge);
+	fake_clear(&store);
+}
+END_TEST
+
+START_TEST(ddl_of_two_tables_shares_a_stream)
+{
+	struct made other = {.stream = "~schema-a:db", .table = "u", .offset = 11, .kafka_ts = 1};
+	struct fake_store store = {0};
+	struct bridge bridge;
+
+	bridge_open(&bridge, &default_options);
+	push(&bridge, &feed_a, "~schema-a:db", 10, 0);
+	outbox_push(bridge.outbox, make_event(&other, &feed_a));
+	run(&bridge, &store);
+	ck_assert_uint_eq(fake_stream(&store, span_of("~schema-a:db"))->count, 2);
 	bridge_close(&bridge);
 	fake_clear(&store);
 }
@@ -1363,6 +1379,7 @@ int main(void)
 	tcase_add_test(rows, an_outage_sends_one_request_at_a_time_and_ends_by_itself);
 	tcase_add_test(rows, one_stream_in_trouble_is_no_outage);
 	tcase_add_test(rows, two_tables_do_not_share_a_stream);
+	tcase_add_test(rows, ddl_of_two_tables_shares_a_stream);
 	tcase_add_test(rows, a_delete_too_many_is_left_out);
 	tcase_add_test(rows, a_delete_too_many_is_judged_by_its_own_partition);
 	tcase_add_test(rows, another_record_under_our_id_stops_everything);
