@@ -48,5 +48,6 @@ extern const struct command cmd_report;
 extern const struct command cmd_run;
 extern const struct command cmd_show;
 extern const struct command cmd_source;
+extern const struct command cmd_table;
 
 #endif

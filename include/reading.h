@@ -2,6 +2,7 @@
 #ifndef ROWSTREAM_READING_H
 #define ROWSTREAM_READING_H
 
+#include "category.h"
 #include "command.h"
 #include "eventstore_reader.h"
 #include "output.h"
@@ -12,17 +13,19 @@
 extern const char *reading_format, *reading_output;
 
 /* Rows of a command's table of flags. */
-#define READING_FLAGS \
-	{.name = "format", \
-		.value = "FORMAT", \
-		.meaning = "table (default), json, jsonl or csv", \
-		.text = &reading_format}, \
+#define READING_OUTPUT_FLAG \
 	{ \
 		.name = "output", .letter = 'o', .value = "FILE", \
 		.meaning = "write there instead of to standard output; the file appears " \
 			   "when it is whole", \
 		.text = &reading_output \
 	}
+#define READING_FLAGS \
+	{.name = "format", \
+		.value = "FORMAT", \
+		.meaning = "table (default), json, jsonl or csv", \
+		.text = &reading_format}, \
+		READING_OUTPUT_FLAG
 
 struct reading {
 	const struct command *command;
@@ -30,7 +33,8 @@ struct reading {
 	struct eventstore *store;
 	struct output *output;
 	enum rows_format format;
-	struct rows *rows;		      /* after reading_rows */
+	bool own_format;   /* the command's own was asked for; format means nothing */
+	struct rows *rows; /* after reading_rows */
 	int64_t started_ms, shown_ms, events; /* progress */
 };
 
@@ -38,6 +42,9 @@ struct reading {
  * why; exit with *code. */
 bool reading_start(
 	struct reading *reading, const struct command *command, int *argc, char **argv, int *code);
+/* The same for a command that has one format more, which it prints itself. */
+bool reading_start_with(struct reading *reading, const struct command *command,
+	const char *own_format, int *argc, char **argv, int *code);
 /* columns must outlive reading_end. */
 struct rows *reading_rows(
 	struct reading *reading, const struct rows_column *columns, size_t column_count);
@@ -51,6 +58,10 @@ int reading_end(struct reading *reading, struct error *error, int code);
 char *reading_stream(int argc, char **argv, struct error *error);
 /* Says on standard error that a stream begins late, or holds events that are not ours. */
 void reading_note_gaps(const struct row_walk *walk, const char *stream);
+/* The same of a table's events. */
+void reading_note_category(const struct category *category, const char *name);
+/* Sets error (ERROR_INPUT): how times are written. */
+void reading_wrong_time(const char *option, const char *text, struct error *error);
 
 /* Which moment of a row is meant: nothing given is now; a revision; a time (is_time); or the last
  * event of a transaction. */

@@ -73,10 +73,7 @@ static bool point_of_options(struct reading_point *point, struct error *error)
 	else if (at_text && timestamp_parse(span_of(at_text), &point->ms))
 		point->is_time = true;
 	else if (at_text)
-		error_set(error, ERROR_INPUT,
-			"--at '%s' is no time: write 2026-11-26, 2026-11-26T06:15:07Z or "
-			"2026-11-26T06:15:07.360+02:00 (UTC without a zone)",
-			at_text);
+		reading_wrong_time("at", at_text, error);
 	return error->kind == ERROR_NONE;
 }
 

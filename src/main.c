@@ -21,6 +21,7 @@ static const struct command *const commands[] = {
 	&cmd_diff,
 	&cmd_source,
 	&cmd_report,
+	&cmd_table,
 	&cmd_config,
 	NULL,
 };

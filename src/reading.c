@@ -17,6 +17,12 @@ const char *reading_format = "table", *reading_output;
 bool reading_start(
 	struct reading *reading, const struct command *command, int *argc, char **argv, int *code)
 {
+	return reading_start_with(reading, command, NULL, argc, argv, code);
+}
+
+bool reading_start_with(struct reading *reading, const struct command *command,
+	const char *own_format, int *argc, char **argv, int *code)
+{
 	struct error error = {0};
 
 	*reading = (struct reading){.command = command, .started_ms = clock_ms()};
@@ -24,9 +30,11 @@ bool reading_start(
 	reading->config = command_load(command, argc, argv);
 	if (!reading->config)
 		return false;
-	if (!rows_format_of(reading_format, &reading->format))
+	reading->own_format = own_format && strcmp(reading_format, own_format) == 0;
+	if (!reading->own_format && !rows_format_of(reading_format, &reading->format))
 		error_set(&error, ERROR_INPUT,
-			"--format '%s' is not one of table, json, jsonl, csv", reading_format);
+			"--format '%s' is not one of table, json, jsonl, csv%s%s", reading_format,
+			own_format ? ", " : "", own_format ? own_format : "");
 	else
 		reading->store = wire_eventstore(reading->config, &error);
 	if (reading->store)
@@ -103,6 +111,27 @@ void reading_note_gaps(const struct row_walk *walk, const char *stream)
 		log_text(LOG_WARN,
 			"%s: %" PRId64 " events were not written by rowstream and are left out",
 			stream, row_walk_foreign(walk));
+}
+
+void reading_note_category(const struct category *category, const char *name)
+{
+	if (category_gone(category) > 0)
+		log_text(LOG_WARN,
+			"%s: %" PRId64
+			" events are gone (their streams were deleted or cut) or may not be read",
+			name, category_gone(category));
+	if (category_foreign(category) > 0)
+		log_text(LOG_WARN,
+			"%s: %" PRId64 " events were not written by rowstream and are left out",
+			name, category_foreign(category));
+}
+
+void reading_wrong_time(const char *option, const char *text, struct error *error)
+{
+	error_set(error, ERROR_INPUT,
+		"--%s '%s' is no time: write 2026-11-26, 2026-11-26T06:15:07Z or "
+		"2026-11-26T06:15:07.360+02:00 (UTC without a zone)",
+		option, text);
 }
 
 /* --- Moments --- */

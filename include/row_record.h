@@ -1,0 +1,27 @@
+/* One change of a row, or the row as its last change left it, packed to be kept in a row_store. */
+#ifndef ROWSTREAM_ROW_RECORD_H
+#define ROWSTREAM_ROW_RECORD_H
+
+#include "source_position.h"
+#include "strbuf.h"
+
+struct row_record {
+	struct span stream;
+	struct span origin; /* whose row it is: source name and table */
+	struct change_place place;
+	struct span txid;
+	struct span image; /* columns, compact JSON; of a deleted row the last ones; may be null */
+	int64_t revision;
+	int64_t valid_from; /* milliseconds; -1 unknown */
+	int64_t count;	    /* of a table without a key: how many such rows there are */
+	int64_t before;	    /* sequence of the row's change before this one; -1: none */
+	char op;
+	bool lives;
+};
+
+/* Only this process, or one of the same build, can unpack it. Replaces what out held. */
+void row_record_pack(const struct row_record *record, struct strbuf *out);
+/* record's texts point into bytes. */
+void row_record_unpack(struct span bytes, struct row_record *record);
+
+#endif
