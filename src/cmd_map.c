@@ -29,15 +29,27 @@ static void add_member(struct strbuf *line, const char *name, struct span text)
 	strbuf_add_json(line, text);
 }
 
+/* A line a record: the connector's own line breaks, which JSON has between tokens only, are spaces
+ * here. */
+static void add_json(struct strbuf *line, struct span json)
+{
+	size_t at = line->len;
+
+	strbuf_add_span(line, json);
+	for (; at < line->len; at++)
+		if (line->data[at] == '\n' || line->data[at] == '\r')
+			line->data[at] = ' ';
+}
+
 static void add_event(struct strbuf *line, const struct event *event)
 {
 	add_member(line, "stream", event->stream);
 	add_member(line, "id", span_of(event->id));
 	add_member(line, "type", event->type);
 	strbuf_add_text(line, ",\"data\":");
-	strbuf_add_span(line, event->data);
+	add_json(line, event->data);
 	strbuf_add_text(line, ",\"metadata\":");
-	strbuf_add_span(line, event->metadata);
+	add_json(line, event->metadata);
 	if (event->unless_deleted)
 		strbuf_add_text(line, ",\"unless_deleted\":true");
 }

@@ -367,7 +367,8 @@ START_TEST(every_capture_decodes_or_is_refused_for_its_reason)
 
 	ck_assert_ptr_nonnull(all);
 	while ((entry = readdir(all))) {
-		if (!strchr(entry->d_name, '-'))
+		/* Those that are hand-written say for each record what it becomes. */
+		if (!strchr(entry->d_name, '-') || strstr(entry->d_name, "-handwritten"))
 			continue;
 		decode_capture(
 			entry->d_name, strstr(entry->d_name, "flattened") ? &flat : &plain, kinds);

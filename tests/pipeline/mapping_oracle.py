@@ -507,13 +507,16 @@ class Mapper:
             return self.transaction(value)
         if {"aggregate_type", "type"} <= names:
             return Outcome(skipped="notification")
-        if names == {"ts_ms"} or names == {"ts_ms", "vgtid"}:
+        if "ts_ms" in names <= {"ts_ms", "ts_us", "ts_ns", "vgtid"}:
             return Outcome(skipped="heartbeat")
         raise Refused("not known")
 
     def read_source(self, source):
         for part in ("connector", "name", "db", "schema"):
-            self.identity[part] = source(part)
+            self.identity[part] = source(part) or None
+        self.identity["db"] = source("keyspace") or self.identity["db"]
+        if self.identity["connector"] is None:
+            raise Refused("no connector")
         self.identity["table"] = source("table") if source("table") is not None \
             else source("collection")
         self.ts = int(source("ts_ms")) if source("ts_ms") else None
@@ -581,7 +584,8 @@ class Mapper:
         gtid = txid.count("-") in (2, 4) and "=" not in txid
         if re.fullmatch(r"\d+:\d+", txid):
             txid = txid.split(":")[0]
-        self.ts = int(raw_member(value, "ts_ms"))
+        ts = raw_member(value, "ts_ms")
+        self.ts = None if is_null(ts) else int(ts)
         self.txid = txid
         self.identity["name"] = self.topic.rpartition(".")[0]
         stream = f"~transaction-{escape(self.identity['name'], True)}:{escape(txid, True)}"
