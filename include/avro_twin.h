@@ -27,7 +27,7 @@ void twin_schema_free(struct twin_schema *schema);
 
 /* Adds the twin of body to out. False: error (ERROR_REFUSED) says which field does not fit the
  * schema; out holds what came before. Any bytes are safe: memory stays within a small multiple of
- * body's length, and the text within 64 MiB. */
+ * body's length, and the text within 32 MiB. */
 bool twin_decode(const struct twin_schema *schema, struct span body, struct strbuf *out,
 	struct error *error);
 

@@ -23,6 +23,9 @@ struct registry *registry_new(const struct registry_options *options, struct err
 void registry_free(struct registry *registry);
 const char *registry_address(const struct registry *registry); /* without credentials */
 
+/* For `check`, blocks: false and error (ERROR_RETRY) if it is no registry that lets us in. */
+bool registry_check(struct registry *registry, struct error *error);
+
 /* Asks for it, unless something is being asked for or, after a failure, it is not time yet. */
 void registry_ask(struct registry *registry, uint32_t id, int64_t now_ms);
 /* Moves the network on; true: an answer came. */

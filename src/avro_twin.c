@@ -10,7 +10,10 @@
 #include "java_number.h"
 #include "json_span.h"
 
-#define MAX_TEXT_BYTES (64u << 20)
+#define MAX_TEXT_BYTES (32u << 20)
+/* An element takes a byte at least, unless its type is a record without fields: no more than so
+ * many elements beyond one a byte, or a count of a few bytes would keep us busy. */
+#define FREE_ELEMENTS 1024
 
 /* A record, array or map that is not closed yet. libavro does not tell where a record ends: it does
  * with its last field. */
@@ -24,7 +27,7 @@ struct decode {
 	struct error *error;
 	struct avro_memory memory;
 	struct frame frames[AVRO_MAX_DEPTH + 1];
-	size_t depth, most_len;
+	size_t depth, most_len, elements_left;
 };
 
 static int refuse(struct decode *decode, const char *why)
@@ -224,7 +227,7 @@ static int array_element(avro_consumer_t *consumer, unsigned index, avro_consume
 {
 	struct decode *decode = user;
 
-	if (!is_open(decode, consumer))
+	if (!is_open(decode, consumer) || decode->elements_left-- == 0)
 		return refuse(decode, "a block holds too many elements");
 	if (index > 0)
 		strbuf_add_char(decode->out, ',');
@@ -326,6 +329,7 @@ bool twin_decode(
 		.error = error,
 		.memory = {.arena = &arena, .most = body.len + 256, .left = 4 * body.len + 4096},
 		.most_len = out->len + MAX_TEXT_BYTES,
+		.elements_left = body.len + FREE_ELEMENTS,
 	};
 	bool good;
 

@@ -9,6 +9,7 @@
 #include "group.h"
 #include "json_span.h"
 #include "kafka.h"
+#include "registry.h"
 #include "wire.h"
 
 static struct {
@@ -401,6 +402,23 @@ static void check_eventstore(struct check *check)
 	eventstore_free(store);
 }
 
+/* --- the schema registry: where one is configured --- */
+
+static void check_registry(struct check *check)
+{
+	struct error error = {0};
+	struct registry *registry;
+
+	if (!*check->config->registry.url)
+		return;
+	registry = wire_registry(check->config, &error);
+	if (registry && registry_check(registry, &error))
+		findings_ok(&check->findings, "registry", "%s", registry_address(registry));
+	else
+		findings_error(&check->findings, "registry", &error);
+	registry_free(registry);
+}
+
 /* --- */
 
 static int run(int argc, char **argv)
@@ -426,6 +444,7 @@ static int run(int argc, char **argv)
 	check_mapping(&check);
 	check_kafka(&check);
 	check_eventstore(&check);
+	check_registry(&check);
 	findings_end(&check.findings);
 	strbuf_clear(&check.group_stream);
 	free(check.mapping);

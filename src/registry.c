@@ -19,6 +19,7 @@ struct registry {
 	struct http_client *client;
 	struct http_client_answer answer;
 	uint32_t id; /* what is or was asked for last */
+	char path[40];
 	bool busy;
 	unsigned failures; /* one after the other */
 	int64_t due_ms;	   /* not before; -1: at once */
@@ -69,17 +70,63 @@ const char *registry_address(const struct registry *registry)
 	return http_client_address(registry->client);
 }
 
+/* The registry's own words, where it has some. */
+static void add_message(const struct registry *registry, struct error *error)
+{
+	struct span body = strbuf_span(&registry->answer.body);
+	json_t *json = json_loadb(body.ptr ? body.ptr : "", body.len, 0, NULL);
+	const char *message = json_string_value(json_object_get(json, "message"));
+	struct error with = {0};
+
+	if (message) {
+		error_set(&with, error->kind, "%s (%.200s)", error->text, message);
+		*error = with;
+	}
+	json_decref(json);
+}
+
+/* Anything but a schema and "there is none" may be different later, also what only a person can
+ * put right: a wrong password stops nothing that was read. */
+static void explain_status(const struct registry *registry, const char *path, struct error *error)
+{
+	int status = registry->answer.status;
+
+	error_set(error, ERROR_RETRY, "GET %s%s: status %d%s", registry_address(registry), path,
+		status,
+		status == 401 || status == 403 ? ", look at registry.username and registry.password"
+		: status == 200 || status == 404
+			? ", but no schema registry's answer: look at registry.url and its path"
+			: "");
+	add_message(registry, error);
+}
+
+/* Which types of schemas it knows: the smallest question that every registry answers. */
+bool registry_check(struct registry *registry, struct error *error)
+{
+	struct strbuf *body = &registry->answer.body;
+	json_t *types;
+	bool good;
+
+	if (!http_client_call(registry->client, "GET", "/schemas/types", MEDIA, SPAN_NULL,
+		    &registry->answer, error))
+		return false;
+	types = json_loadb(body->data ? body->data : "", body->len, 0, NULL);
+	good = registry->answer.status == 200 && json_is_array(types);
+	json_decref(types);
+	if (!good)
+		explain_status(registry, "/schemas/types", error);
+	return good;
+}
+
 void registry_ask(struct registry *registry, uint32_t id, int64_t now_ms)
 {
-	char path[40];
-
 	if (registry->busy || now_ms < registry->due_ms)
 		return;
 	registry->id = id;
 	registry->busy = true;
 	registry->due_ms = -1;
-	snprintf(path, sizeof(path), "/schemas/ids/%" PRIu32, id);
-	http_client_begin(registry->client, path, MEDIA, &registry->answer);
+	snprintf(registry->path, sizeof(registry->path), "/schemas/ids/%" PRIu32, id);
+	http_client_begin(registry->client, registry->path, MEDIA, &registry->answer);
 }
 
 /* --- Answers --- */
@@ -98,42 +145,12 @@ static void failed(struct registry *registry, const struct error *why, int64_t n
 	registry->trouble = *why;
 }
 
-/* The registry's own words, where it has some. */
-static void add_message(const struct registry *registry, struct error *error)
-{
-	struct span body = strbuf_span(&registry->answer.body);
-	json_t *json = json_loadb(body.ptr ? body.ptr : "", body.len, 0, NULL);
-	const char *message = json_string_value(json_object_get(json, "message"));
-	struct error with = {0};
-
-	if (message) {
-		error_set(&with, error->kind, "%s (%.200s)", error->text, message);
-		*error = with;
-	}
-	json_decref(json);
-}
-
-/* Anything but a schema and "there is none" may be different later, also what only a person can
- * put right: a wrong password stops nothing that was read. */
-static void explain_status(const struct registry *registry, struct error *error)
-{
-	int status = registry->answer.status;
-
-	error_set(error, ERROR_RETRY, "GET %s/schemas/ids/%" PRIu32 ": status %d%s",
-		registry_address(registry), registry->id, status,
-		status == 401 || status == 403 ? ", look at registry.username and registry.password"
-		: status == 200 ? ", but no schema: is registry.url a schema registry"
-				: "");
-	add_message(registry, error);
-}
-
 static void explain_unknown(const struct registry *registry, struct error *error)
 {
 	error_set(error, ERROR_REFUSED,
-		"the registry does not know it: GET %s/schemas/ids/%" PRIu32
-		" was answered with 404; is registry.url right, with its path, and the registry "
-		"the one that the connector writes to",
-		registry_address(registry), registry->id);
+		"the registry does not know it: GET %s%s was answered with 404; is registry.url "
+		"right, with its path, and the registry the one that the connector writes to",
+		registry_address(registry), registry->path);
 	add_message(registry, error);
 }
 
@@ -170,7 +187,7 @@ bool registry_next(struct registry *registry, int64_t now_ms, struct registry_an
 		return true;
 	}
 	if (state == HTTP_CLIENT_ANSWERED)
-		explain_status(registry, &why);
+		explain_status(registry, registry->path, &why);
 	failed(registry, &why, now_ms);
 	return false;
 }

@@ -246,6 +246,34 @@ START_TEST(a_schema_of_too_many_bytes_is_refused)
 }
 END_TEST
 
+/* Strings of 256 NULs, which take six bytes each in JSON. */
+static const struct {
+	size_t count;
+	bool good;
+} sizes[] = {{20000, true}, {22000, false}};
+
+START_TEST(a_value_that_is_too_large_as_json_is_refused)
+{
+	struct error error = {0};
+	struct twin_schema *schema =
+		twin_schema_new(span_of("{\"type\":\"array\",\"items\":\"string\"}"), &error);
+	struct strbuf body = {0}, out = {0};
+	char zeroes[256] = "";
+	size_t i;
+
+	for (i = 0; i < sizes[_i].count; i++) {
+		strbuf_add(&body, "\x02\x80\x04", 3); /* a block of one, of 256 bytes */
+		strbuf_add(&body, zeroes, sizeof(zeroes));
+	}
+	strbuf_add_char(&body, '\0');
+	ck_assert(twin_decode(schema, strbuf_span(&body), &out, &error) == sizes[_i].good);
+	ck_assert_msg(sizes[_i].good || strstr(error.text, "too large as JSON"), "%s", error.text);
+	twin_schema_free(schema);
+	strbuf_clear(&body);
+	strbuf_clear(&out);
+}
+END_TEST
+
 /* An error's text must not lie in memory that went with the record. */
 START_TEST(errors_one_after_the_other_are_told)
 {
@@ -491,6 +519,7 @@ int main(void)
 	tcase_add_test(values, strings_are_escaped_as_jackson_does);
 	tcase_add_test(values, vectors_hold);
 	tcase_add_test(values, a_frame_is_a_zero_and_an_id);
+	tcase_add_loop_test(values, a_value_that_is_too_large_as_json_is_refused, 0, 2);
 	tcase_add_test(values, errors_one_after_the_other_are_told);
 	suite_add_tcase(suite, values);
 	tcase_add_test(schemas, a_schema_that_grows_when_written_out_is_refused);

@@ -83,6 +83,8 @@ class Registry:
             wanted = "Basic " + base64.b64encode(self.user.encode()).decode()
             if headers.get("Authorization") != wanted:
                 return 401, json.dumps({"error_code": 401, "message": "Unauthorized"})
+        if path == self.base + "/schemas/types":
+            return 200, '["JSON","PROTOBUF","AVRO"]'
         prefix = self.base + "/schemas/ids/"
         found = self.schemas.get(path[len(prefix):]) if path.startswith(prefix) else None
         if found is None:

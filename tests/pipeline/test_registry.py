@@ -342,3 +342,29 @@ def test_map_refuses_what_the_registry_does_not_know(bench, registries):
                              harness.fixture_path(CASE))
     assert result.returncode == 1 and " 61 refused" in result.stderr
     assert "does not know it" in json.loads(result.stdout.split("\n")[0])["refused"]
+
+
+# --- check ---
+
+def check(bench, *arguments):
+    result = bench.rowstream("check", "--format", "jsonl", "--timeout", "5", "--kafka",
+                             "bootstrap.servers=127.0.0.1:1", *arguments)
+    lines = [json.loads(line) for line in result.stdout.split("\n") if line]
+    return [line for line in lines if line["subject"] == "registry"]
+
+
+def test_check_tries_the_registry(bench, registries):
+    registry = registries({}, base="/apis/ccompat/v7", user="reader:s3cret")
+    good = check(bench, "--registry-url", registry.url, "--registry-username", "reader",
+                 "--registry-password", "s3cret")
+    assert [line["result"] for line in good] == ["ok"] and registry.url in good[0]["text"]
+    denied = check(bench, "--registry-url", registry.url)
+    assert [line["result"] for line in denied] == ["FAIL"] and "401" in denied[0]["text"]
+    registry.user = None
+    misplaced = check(bench, "--registry-url", registry.url.removesuffix("/apis/ccompat/v7"))
+    assert [line["result"] for line in misplaced] == ["FAIL"]
+    assert "registry.url and its path" in misplaced[0]["text"]
+    registry.close()
+    away = check(bench, "--registry-url", registry.url)
+    assert [line["result"] for line in away] == ["FAIL"] and str(registry.port) in away[0]["text"]
+    assert check(bench) == []
