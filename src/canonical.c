@@ -192,16 +192,16 @@ static bool add_time(int64_t units, int fraction_digits, struct strbuf *out)
 
 static bool add_timestamp(int64_t units, int fraction_digits, struct strbuf *out)
 {
-	int64_t day = 86400 * units_a_second(fraction_digits), days;
+	int64_t day = 86400 * units_a_second(fraction_digits);
 
 	if (units == INT64_MAX || units == INT64_MIN) {
 		strbuf_add_text(out, units > 0 ? "infinity" : "-infinity");
 		return true;
 	}
-	days = floor_div(units, day);
-	add_date(days, out);
+	add_date(floor_div(units, day), out);
 	strbuf_add_char(out, 'T');
-	add_clock(units - days * day, fraction_digits, out);
+	/* Not units less the days: their product overflows beside the smallest number. */
+	add_clock(units % day + (units % day < 0 ? day : 0), fraction_digits, out);
 	return true;
 }
 
