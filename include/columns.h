@@ -52,10 +52,13 @@ struct column_image {
 	const struct js_doc *doc;
 	uint32_t image; /* an object node; anything else is copied as it stands */
 	const struct js_doc *schema_doc;
-	uint32_t schema;      /* the image's own Connect schema object, or JS_NONE */
-	struct span table;    /* "<db>.<schema>.<table>", parts that are there */
-	bool is_key;	      /* a drop, mask or hash rule that hits it refuses the record */
-	bool hide_only;	      /* no columns of the row: no canonical values */
+	uint32_t schema;   /* the image's own Connect schema object, or JS_NONE */
+	struct span table; /* "<db>.<schema>.<table>", parts that are there */
+	bool is_key;	   /* a drop, mask or hash rule that hits it refuses the record */
+	bool hide_only;	   /* no columns of the row: no canonical values */
+	/* NULL, or true for a value that stays as it is, whatever the column's type. */
+	bool (*is_raw)(const void *context, const struct js_doc *doc, uint32_t node);
+	const void *context;
 	size_t *grown;	      /* NULL, or where to add the bytes that values may have gained */
 	struct strbuf *trace; /* NULL, or where to tell which rule did what to which column */
 	const char *where;    /* for trace: "before", "after", "key" */

@@ -302,10 +302,12 @@ static struct semantic semantic_of(struct walk *walk, uint32_t column)
 
 static bool write_canonical(struct walk *walk, uint32_t column, struct error *error)
 {
+	const struct column_image *image = walk->image;
 	struct semantic semantic = semantic_of(walk, column);
 	char what[32], why[96];
 
-	if (semantic.kind == SEMANTIC_NONE) {
+	if (semantic.kind == SEMANTIC_NONE ||
+		(image->is_raw && image->is_raw(image->context, image->doc, column + 1))) {
 		strbuf_add_span(walk->out, js_text(walk->image->doc, column + 1));
 		return true;
 	}

@@ -1,7 +1,6 @@
 /* Rules, streams and types: which event a record becomes, if any (mapping.md). */
 #include "mapping_internal.h"
 
-#include <nettle/base64.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uuid/uuid.h>
@@ -91,17 +90,6 @@ static bool open_template(struct mapping *mapping, struct error *error)
 	return check_types(mapping->options.event_types, error);
 }
 
-static void encode_placeholder(struct mapping *mapping)
-{
-	const char *text = mapping->options.unavailable_value;
-	size_t len = strlen(text);
-	struct strbuf *out = &mapping->placeholder_base64;
-
-	base64_encode_raw(
-		strbuf_reserve(out, BASE64_ENCODE_RAW_LENGTH(len)), len, (const uint8_t *)text);
-	out->len = BASE64_ENCODE_RAW_LENGTH(len);
-}
-
 struct mapping *mapping_new(const struct mapping_options *options, struct error *error)
 {
 	struct mapping *mapping = xcalloc(1, sizeof(*mapping));
@@ -114,7 +102,7 @@ struct mapping *mapping_new(const struct mapping_options *options, struct error 
 	}
 	mapping->rules = (struct change_rules){mapping->flattened_topics, options->flattened_prefix,
 		mapping->flattened_fields, mapping->outbox_topics};
-	encode_placeholder(mapping);
+	mapping_encode_placeholder(mapping);
 	return mapping;
 }
 
@@ -123,7 +111,7 @@ static void clear_buffers(struct mapping *mapping)
 	struct strbuf *buffers[] = {&mapping->stream, &mapping->type, &mapping->type_json,
 		&mapping->metadata, &mapping->table, &mapping->key, &mapping->before,
 		&mapping->after, &mapping->whole, &mapping->pointers, &mapping->trace,
-		&mapping->why, &mapping->placeholder_base64};
+		&mapping->why, &mapping->placeholder_base64, &mapping->placeholder_hstore};
 	size_t i;
 
 	for (i = 0; i < sizeof(buffers) / sizeof(buffers[0]); i++)

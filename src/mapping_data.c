@@ -34,6 +34,8 @@ static bool write_image(struct mapping *mapping, uint32_t image, const char *nam
 		.schema = change_image_schema(change, name),
 		.table = mapping_table(mapping),
 		.grown = &mapping->grown,
+		.is_raw = mapping_is_placeholder,
+		.context = mapping,
 		.trace = mapping_trace(mapping),
 		.where = name,
 	};
@@ -248,6 +250,8 @@ static bool flattened_members(
 		.schema = mapping->change.payload_schema,
 		.table = mapping_table(mapping),
 		.hide_only = added,
+		.is_raw = mapping_is_placeholder,
+		.context = mapping,
 		.grown = &mapping->grown,
 		.trace = mapping_trace(mapping),
 		.where = added ? "source" : "row",

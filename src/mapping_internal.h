@@ -20,7 +20,9 @@ struct mapping {
 	struct change_rules rules;
 	struct pattern_list *generations, *tables, *drop_tables, *drop_ops;
 	struct pattern_list *flattened_topics, *flattened_fields, *outbox_topics;
-	struct strbuf placeholder_base64; /* of unavailable_value */
+	/* Forms of unavailable_value, without quotes (mapping.md, section 6). */
+	struct strbuf placeholder_base64, placeholder_hstore;
+	char placeholder_uuid[37];
 
 	struct change change;
 	struct strbuf stream, type, type_json, metadata, table;
@@ -61,6 +63,11 @@ bool mapping_table_is_filtered(struct mapping *mapping, struct span table);
 struct strbuf *mapping_trace(struct mapping *mapping);
 /* Notes which pattern of an option filtered the record. */
 void mapping_trace_filter(struct mapping *mapping, const char *option, const char *pattern);
+
+/* mapping_placeholder.c */
+void mapping_encode_placeholder(struct mapping *mapping);
+/* True for a value of after that only says that the column was not sent. */
+bool mapping_is_placeholder(const void *mapping, const struct js_doc *doc, uint32_t node);
 
 /* mapping_metadata.c: fills mapping->metadata. */
 void mapping_metadata(struct mapping *mapping);

@@ -151,32 +151,6 @@ static void add_required(struct mapping *mapping, struct strbuf *out)
 		add_text(out, "kafka_ts", SPAN_NULL);
 }
 
-static bool is_placeholder(const struct mapping *mapping, struct span raw)
-{
-	if (raw.len < 2)
-		return false;
-	raw = (struct span){raw.ptr + 1, raw.len - 2};
-	return span_is(raw, mapping->options.unavailable_value) ||
-	       span_equal(raw, strbuf_span(&mapping->placeholder_base64));
-}
-
-static bool holds_placeholder(const struct mapping *mapping, uint32_t node)
-{
-	const struct js_doc *doc = &mapping->change.value_doc;
-	uint32_t element;
-
-	if (js_type_of(doc, node) == JS_STRING)
-		return is_placeholder(mapping, js_text(doc, node));
-	if (js_type_of(doc, node) != JS_ARRAY || js_count(doc, node) == 0)
-		return false;
-	for (element = js_first(doc, node); element != JS_NONE;
-		element = js_next(doc, node, element))
-		if (js_type_of(doc, element) != JS_STRING ||
-			!is_placeholder(mapping, js_text(doc, element)))
-			return false;
-	return true;
-}
-
 static bool is_hidden(struct mapping *mapping, uint32_t name)
 {
 	struct strbuf text = {0};
@@ -197,7 +171,7 @@ static void add_placeholders(struct mapping *mapping, struct strbuf *out)
 	bool any = false;
 
 	for (name = js_first(doc, image); name != JS_NONE; name = js_next(doc, image, name)) {
-		if (!holds_placeholder(mapping, name + 1) || is_hidden(mapping, name))
+		if (!mapping_is_placeholder(mapping, doc, name + 1) || is_hidden(mapping, name))
 			continue;
 		if (any)
 			strbuf_add_char(out, ',');

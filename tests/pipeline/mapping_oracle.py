@@ -523,14 +523,22 @@ class Mapper:
         self.snapshot = source("snapshot")
         self.position = position_of(self.identity["connector"], source)
 
+    def is_unavailable(self, value):
+        text = self.unavailable
+        strings = {text, base64.b64encode(text.encode()).decode()}
+        if isinstance(value, str):
+            return value in strings or value == json.dumps({text: text}, separators=(",", ":"))
+        if isinstance(value, list) and value:
+            digest = hashlib.md5(text.encode()).digest()
+            strings.add(str(uuid.UUID(bytes=digest, version=3)))
+            return value == list(text.encode()) or all(one in strings for one in value
+                                                       if isinstance(one, str)) and \
+                all(isinstance(one, str) for one in value)
+        return value == {text: text}
+
     def placeholders(self, after):
-        texts = {self.unavailable, base64.b64encode(self.unavailable.encode()).decode()}
-        found = []
-        if is_object(after):
-            for name, value in parse(after).items():
-                values = value if isinstance(value, list) else [value]
-                if values and all(isinstance(one, str) and one in texts for one in values):
-                    found.append(name)
+        found = [name for name, value in parse(after).items() if self.is_unavailable(value)] \
+            if is_object(after) else []
         return {"placeholders": found} if found else None
 
     def envelope(self, value):
