@@ -109,8 +109,8 @@ struct outbox_stats {
 	size_t streams, streams_in_trouble;
 	bool outage;
 	int64_t outage_since_ms;
-	uint64_t guesses, guesses_failed, checks, conflicts, resent, refused_batches, holes,
-		recreated, foreign_partitions;
+	uint64_t batches, guesses, guesses_failed, checks, conflicts, resent, refused_batches,
+		holes, recreated, foreign_partitions;
 	const char *last_failure;   /* the last failed request's words, "" none */
 	const char *trouble_stream; /* a stream in trouble, or NULL */
 };

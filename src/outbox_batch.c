@@ -217,6 +217,7 @@ bool batch_take(struct outbox *outbox, struct stream *stream, struct outbox_work
 		nothing_to_take(outbox, stream, verdict, &tail);
 		return false;
 	}
+	outbox->counts.batches++;
 	outbox->counts.guesses += guess_feed != NULL;
 	stream->guess = guess_feed != NULL;
 	stream->expected = guess_feed ? -1 : stream->revision;

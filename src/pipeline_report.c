@@ -139,8 +139,9 @@ static void log_protocol(const struct pipeline *pipeline)
 	struct outbox_stats stats;
 
 	outbox_stats(pipeline->outbox, &stats);
-	log_line(LOG_INFO, "protocol", "guesses", log_number((long long)stats.guesses),
-		"guesses_failed", log_number((long long)stats.guesses_failed), "checks",
+	log_line(LOG_INFO, "protocol", "batches", log_number((long long)stats.batches), "guesses",
+		log_number((long long)stats.guesses), "guesses_failed",
+		log_number((long long)stats.guesses_failed), "checks",
 		log_number((long long)stats.checks), "conflicts",
 		log_number((long long)stats.conflicts), "resent",
 		log_number((long long)stats.resent), "holes", log_number((long long)stats.holes),

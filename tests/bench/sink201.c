@@ -1,7 +1,11 @@
 /* An HTTP server that answers every append with 201 and stores nothing, reads with 404: the ceiling
- * that the bridge and wrk are measured against. Prints "ready http://127.0.0.1:PORT". */
+ * that the bridge and wrk are measured against. Prints "ready http://127.0.0.1:PORT".
+ *   sink201 [PORT [FILE]]
+ * FILE: the page that a read of a group's own stream (~…) is answered with, because a bridge starts
+ * only where its group is remembered. GET /counts says how many appends it answered, and when. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -9,9 +13,15 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/epoll.h>
+#include <time.h>
 #include <unistd.h>
 
 #define HEAD_BYTES 16384
+
+static char page[HEAD_BYTES / 2];
+static int page_len;
+static long long appends;
+static int64_t first_us, last_us;
 
 struct client {
 	int fd;
@@ -35,20 +45,55 @@ static const char *header(const char *head, const char *name)
 	return at ? at + strlen(name) : NULL;
 }
 
+static void count_append(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	last_us = now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
+	if (appends++ == 0)
+		first_us = last_us;
+}
+
+static int answer_json(char *answer, size_t size, int len, const char *body)
+{
+	return snprintf(answer, size,
+		"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.eventstore.atom+json\r\n"
+		"Content-Length: %d\r\n\r\n%.*s",
+		len, len, body);
+}
+
+static int answer_counts(char *answer, size_t size)
+{
+	char body[128];
+	int len = snprintf(body, sizeof(body),
+		"{\"appends\":%lld,\"first_us\":%" PRId64 ",\"last_us\":%" PRId64 "}", appends,
+		first_us, last_us);
+
+	return answer_json(answer, size, len, body);
+}
+
 static void prepare_answer(struct client *client)
 {
 	const char *version = header(client->head, "\r\nES-ExpectedVersion:");
 	int len, path = (int)strcspn(client->head + 5, " ");
 
-	if (strncmp(client->head, "POST ", 5) == 0)
+	if (strncmp(client->head, "POST ", 5) == 0) {
+		if (strncmp(client->head, "POST /streams/~", 15) != 0)
+			count_append();
 		len = snprintf(client->answer, sizeof(client->answer),
 			"HTTP/1.1 201 Created\r\nContent-Type: text/plain; charset=utf-8\r\n"
 			"Location: http://127.0.0.1%.*s/%lld\r\nContent-Length: 0\r\n\r\n",
 			path, client->head + 5, (version ? strtoll(version, NULL, 10) : -1) + 1);
-	else
+	} else if (strncmp(client->head, "GET /counts ", 12) == 0) {
+		len = answer_counts(client->answer, sizeof(client->answer));
+	} else if (page_len && strncmp(client->head, "GET /streams/~", 14) == 0) {
+		len = answer_json(client->answer, sizeof(client->answer), page_len, page);
+	} else {
 		len = snprintf(client->answer, sizeof(client->answer),
 			"HTTP/1.1 404 Not Found\r\nContent-Type: text/plain; charset=utf-8\r\n"
 			"Content-Length: 0\r\n\r\n");
+	}
 	client->answer_len = (size_t)len;
 }
 
@@ -105,6 +150,16 @@ static bool serve(struct client *client)
 	return take(client);
 }
 
+static void read_page(const char *path)
+{
+	FILE *file = fopen(path, "r");
+
+	if (!file)
+		fail(path);
+	page_len = (int)fread(page, 1, sizeof(page), file);
+	fclose(file);
+}
+
 static int listen_on(int port)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
@@ -139,6 +194,8 @@ int main(int argc, char **argv)
 	    epoll = epoll_create1(0);
 	struct epoll_event event = {.events = EPOLLIN}, events[64];
 
+	if (argc > 2)
+		read_page(argv[2]);
 	epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event);
 	for (;;) {
 		int i, count = epoll_wait(epoll, events, 64, -1);
