@@ -180,6 +180,9 @@ static struct span header_json(struct change *change, struct span value)
 		return SPAN_NULL;
 	if (js_parse(&change->header_doc, value, JS_MAX_DEPTH, &ignored)) {
 		node = change_unwrap(&change->header_doc, 0, &schema);
+		/* Which one counts, its readers could not agree on. */
+		if (js_has_repeated_member(&change->header_doc, node))
+			return SPAN_NULL;
 		return js_text(&change->header_doc, node);
 	}
 	if (!js_utf8_is_valid(value))

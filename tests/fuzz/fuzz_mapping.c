@@ -20,7 +20,8 @@ static struct mapping *open_mapping(uint8_t choices)
 	static const char *const all[] = {"*"}, *const hidden[] = {"*.secret"},
 				 *const dropped[] = {"*.dropped"}, *const hashed[] = {"*.h"};
 	static const struct column_type types[] = {{"*.dec", "decimal(2)"}, {"*.date", "date"},
-		{"*.time", "time-us"}, {"*.ts", "timestamp-ns"}};
+		{"*.time", "time-us"}, {"*.ts", "timestamp-ns"}, {"*.free", "decimal"},
+		{"*.days", "date[]"}, {"*.decs", "decimal(2)[]"}};
 	bool rules = choices & FUZZ_RULES;
 	struct mapping_options options = {
 		.stream = "{table}-{key}",
@@ -48,10 +49,12 @@ static struct mapping *open_mapping(uint8_t choices)
 			.hash_count = 1,
 			.hash_salt = "salt",
 			.types = types,
-			.type_count = 4,
+			.type_count = sizeof(types) / sizeof(types[0]),
 			.canonical = true};
 	mapping = mapping_new(&options, &error);
 	expect(mapping != NULL);
+	if (rules)
+		mapping_explain(mapping);
 	return mapping;
 }
 
