@@ -76,8 +76,9 @@ struct kafka *kafka_new(const struct kafka_options *options, struct error *error
 int kafka_control_fd(const struct kafka *kafka);
 int kafka_data_fd(const struct kafka *kafka);
 
-/* Next control event: 1, or 0 when there is none now. Never blocks for longer than some 100 ms
- * (asking the broker for committed offsets). */
+/* Next control event: 1, or 0 when there is none now. Blocks for some 100 ms when the broker is
+ * asked for committed offsets; for longer, up to some seconds, where it does not answer in that
+ * time. */
 int kafka_control(struct kafka *kafka, struct kafka_event *event);
 /* Reading starts for the partitions of the last KAFKA_ASSIGN. */
 void kafka_start(struct kafka *kafka);
@@ -85,7 +86,8 @@ void kafka_start(struct kafka *kafka);
  * revoke are committed by it. */
 void kafka_release(struct kafka *kafka);
 
-/* Next record: 1 (valid until the next kafka_read), or 0 when there is none now. */
+/* Next record: 1 (valid until the next kafka_read), or 0 when there is none now; none comes after
+ * KAFKA_FATAL. */
 int kafka_read(struct kafka *kafka, struct record *record, struct kafka_partition **from);
 
 /* Everything before offset is settled. Committed by the library's timer. An offset that is not

@@ -11,8 +11,10 @@
 #include "strbuf.h"
 #include "table.h"
 
-/* The broker is asked for offsets in slices: the loop must go on turning. */
+/* The broker is asked for offsets in slices, because the loop must go on turning; in longer ones
+ * where it needs longer than that to answer. */
 #define ASK_SLICE_MS 100
+#define LONGEST_ASK_MS 6400
 #define SAME_TROUBLE_MS 60000
 
 /* One assignment of one partition; the public part comes first. */
@@ -51,7 +53,8 @@ struct kafka {
 	bool lost, cooperative;
 	rd_kafka_topic_partition_list_t *changing; /* the partitions of the rebalance */
 	bool committed_known;
-	int asked;			 /* partitions of changing whose watermarks are known */
+	int asked; /* partitions of changing whose watermarks are known */
+	int ask_ms;
 	struct kafka_partition **handed; /* the event's array */
 	size_t handed_count;
 
@@ -61,8 +64,8 @@ struct kafka {
 	size_t headers_size;
 
 	struct news_list news;
-	struct news *told; /* the one that was handed out, freed with the next */
-	bool fatal_told;
+	struct news *told;     /* the one that was handed out, freed with the next */
+	bool fatal_told, dead; /* dead: no more records */
 	char last_trouble[512];
 	int64_t last_trouble_ms;
 };
@@ -95,11 +98,26 @@ static struct news *add_news(struct kafka *kafka, enum kafka_kind kind)
 	return news;
 }
 
+/* The library puts times and counts into its words. */
+static bool same_but_for_numbers(const char *a, const char *b)
+{
+	for (;;) {
+		a += strspn(a, "0123456789");
+		b += strspn(b, "0123456789");
+		if (*a != *b)
+			return false;
+		if (!*a)
+			return true;
+		a++;
+		b++;
+	}
+}
+
 static void add_trouble(struct kafka *kafka, rd_kafka_resp_err_t code, const char *text)
 {
 	int64_t now_ms = clock_ms();
 
-	if (strcmp(kafka->last_trouble, text) == 0 &&
+	if (same_but_for_numbers(kafka->last_trouble, text) &&
 		now_ms - kafka->last_trouble_ms < SAME_TROUBLE_MS)
 		return;
 	snprintf(kafka->last_trouble, sizeof(kafka->last_trouble), "%s", text);
@@ -153,6 +171,7 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
 	kafka->lost = rd_kafka_assignment_lost(rk) != 0;
 	kafka->committed_known = false;
 	kafka->asked = 0;
+	kafka->ask_ms = ASK_SLICE_MS;
 	kafka->rebalance =
 		code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS ? REBALANCE_ASKING : REBALANCE_REVOKE;
 	wake(kafka->control_fd);
@@ -306,13 +325,35 @@ static void hand_out(struct kafka *kafka, struct kafka_event *event, enum kafka_
 
 /* --- Assignment --- */
 
+/* A broker that is slow, or far away, would never answer within the first slice. */
+static void ask_longer(struct kafka *kafka)
+{
+	if (kafka->ask_ms < LONGEST_ASK_MS)
+		kafka->ask_ms *= 2;
+}
+
+/* "No commit" is told without an error; a partition with one (no right, a transaction under way) is
+ * asked for again: taking it for none would read everything anew. */
+static rd_kafka_resp_err_t partition_error(const rd_kafka_topic_partition_list_t *list)
+{
+	int i;
+
+	for (i = 0; i < list->cnt; i++)
+		if (list->elems[i].err)
+			return list->elems[i].err;
+	return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
 static bool ask_committed(struct kafka *kafka)
 {
 	rd_kafka_resp_err_t code;
 	int i;
 
-	code = rd_kafka_committed(kafka->rk, kafka->changing, ASK_SLICE_MS);
+	code = rd_kafka_committed(kafka->rk, kafka->changing, kafka->ask_ms);
+	if (!code)
+		code = partition_error(kafka->changing);
 	if (code) {
+		ask_longer(kafka);
 		if (code != RD_KAFKA_RESP_ERR__TIMED_OUT)
 			add_trouble(kafka, code, rd_kafka_err2str(code));
 		return false;
@@ -334,9 +375,11 @@ static bool ask_watermarks(struct kafka *kafka, int64_t until_ms)
 		rd_kafka_resp_err_t code;
 
 		code = rd_kafka_query_watermark_offsets(kafka->rk, element->topic,
-			element->partition, &low, &high, 5 * ASK_SLICE_MS);
-		if (code == RD_KAFKA_RESP_ERR__TIMED_OUT || code == RD_KAFKA_RESP_ERR__TRANSPORT)
+			element->partition, &low, &high, 5 * kafka->ask_ms);
+		if (code == RD_KAFKA_RESP_ERR__TIMED_OUT || code == RD_KAFKA_RESP_ERR__TRANSPORT) {
+			ask_longer(kafka);
 			return false;
+		}
 		/* Anything else (no such partition, no right) will be told when it is fetched. */
 		if (!code) {
 			assigned->partition.low = low;
@@ -487,7 +530,7 @@ static bool take_fatal(struct kafka *kafka, struct kafka_event *event)
 
 	if (!code || kafka->fatal_told)
 		return false;
-	kafka->fatal_told = true;
+	kafka->fatal_told = kafka->dead = true;
 	*event = (struct kafka_event){.kind = KAFKA_FATAL};
 	error_set(&event->error, ERROR_FATAL, "kafka: %s: %s", rd_kafka_err2name(code), why);
 	return true;
@@ -550,6 +593,7 @@ static void message_of_data(struct kafka *kafka, const rd_kafka_message_t *messa
 	struct news *news;
 
 	if (is_passed_over(message->err)) {
+		kafka->dead = true;
 		error_set(&add_news(kafka, KAFKA_FATAL)->event.error, ERROR_FATAL,
 			"kafka: %s partition %d offset %lld: %s; the library would go on past it",
 			message->rkt ? rd_kafka_topic_name(message->rkt) : "?",
@@ -628,8 +672,8 @@ int kafka_read(struct kafka *kafka, struct record *record, struct kafka_partitio
 	for (;;) {
 		if (kafka->current)
 			rd_kafka_message_destroy(kafka->current);
-		kafka->current = NULL;
-		kafka->current = next_message(kafka);
+		/* What stands behind a record that could not be read must not be settled. */
+		kafka->current = kafka->dead ? NULL : next_message(kafka);
 		if (!kafka->current)
 			return 0;
 		if (kafka->current->err) {
@@ -689,10 +733,26 @@ int64_t kafka_position(struct kafka *kafka, const struct kafka_partition *partit
 
 /* --- Closing --- */
 
+/* The library waits for the answer to an assignment before it lets go of the group. */
+static void decline_assignment(struct kafka *kafka)
+{
+	rd_kafka_error_t *error = NULL;
+	rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+
+	if (kafka->rebalance != REBALANCE_ASKING && kafka->rebalance != REBALANCE_ASSIGN)
+		return;
+	if (kafka->cooperative)
+		error = rd_kafka_incremental_unassign(kafka->rk, kafka->changing);
+	else
+		code = rd_kafka_assign(kafka->rk, NULL);
+	end_rebalance(kafka, error, code);
+}
+
 void kafka_close(struct kafka *kafka)
 {
 	rd_kafka_error_t *error;
 
+	decline_assignment(kafka);
 	error = rd_kafka_consumer_close_queue(kafka->rk, kafka->control);
 	if (error)
 		rd_kafka_error_destroy(error);

@@ -54,6 +54,66 @@ static bool set(rd_kafka_conf_t *conf, const char *name, const char *value, stru
 	return false;
 }
 
+/* Settings with which nothing would ever work, but quietly. */
+static bool is_useless(const struct kafka_property *property, struct error *error)
+{
+	if (strcmp(property->name, "auto.commit.interval.ms") == 0 &&
+		strcmp(property->value, "0") == 0) {
+		error_set(error, ERROR_INPUT,
+			"kafka: auto.commit.interval.ms 0 switches commits off; write how often, "
+			"like 1000");
+		return true;
+	}
+	return false;
+}
+
+static const char *value_of(const struct kafka_options *options, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < options->property_count; i++)
+		if (strcmp(options->properties[i].name, name) == 0)
+			return options->properties[i].value;
+	return "";
+}
+
+/* The library asks the program for a token then, and waits for ever: there is nobody here to ask.
+ */
+static bool has_no_token(const struct kafka_options *options, struct error *error)
+{
+	const char *mechanism = value_of(options, "sasl.mechanisms");
+
+	if (!*mechanism)
+		mechanism = value_of(options, "sasl.mechanism");
+	if (strcasecmp(mechanism, "OAUTHBEARER") != 0 ||
+		strcasecmp(value_of(options, "sasl.oauthbearer.method"), "oidc") == 0 ||
+		strcasecmp(value_of(options, "enable.sasl.oauthbearer.unsecure.jwt"), "true") == 0)
+		return false;
+	error_set(error, ERROR_INPUT,
+		"kafka: OAUTHBEARER needs sasl.oauthbearer.method: oidc, with "
+		"sasl.oauthbearer.token.endpoint.url, client.id and client.secret: where else "
+		"would "
+		"the token come from?");
+	return true;
+}
+
+/* Shells and other tools expand it, the library would wait for a topic of that very name. */
+static bool has_star(const struct kafka_options *options, struct error *error)
+{
+	size_t i;
+
+	for (i = 0; i < options->topic_count; i++) {
+		if (options->topics[i][0] == '^' || !strchr(options->topics[i], '*'))
+			continue;
+		error_set(error, ERROR_INPUT,
+			"source.topics: '%s' is a name, and no topic's name holds a *; a pattern "
+			"begins with ^ and is a regular expression: '^shop\\..*'",
+			options->topics[i]);
+		return true;
+	}
+	return false;
+}
+
 static bool breaks_protocol(const struct kafka_property *property, struct error *error)
 {
 	size_t i;
@@ -77,7 +137,7 @@ static bool set_given(
 	for (i = 0; i < options->property_count; i++) {
 		const struct kafka_property *property = &options->properties[i];
 
-		if (breaks_protocol(property, error) ||
+		if (breaks_protocol(property, error) || is_useless(property, error) ||
 			!set(conf, property->name, property->value, error))
 			return false;
 	}
@@ -118,8 +178,11 @@ static bool set_defaults(
 
 rd_kafka_conf_t *kafka_conf_new(const struct kafka_options *options, struct error *error)
 {
-	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	rd_kafka_conf_t *conf;
 
+	if (has_star(options, error) || has_no_token(options, error))
+		return NULL;
+	conf = rd_kafka_conf_new();
 	if (set_given(conf, options, error) && set_defaults(conf, options, error))
 		return conf;
 	rd_kafka_conf_destroy(conf);

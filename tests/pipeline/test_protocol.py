@@ -389,3 +389,30 @@ def test_kafka_goes_away_and_comes_back(bench):
                4 * harness.DEADLINE_S)
     assert bridge.stop() == 0, bridge.report()
     assert_streams(store, expected_streams(changes(40)))
+
+
+# --- The broker's ways ---
+
+def test_a_broker_far_away_is_waited_for(bench):
+    """Answers take longer than the first slice in which offsets are asked for."""
+    kafka, store = controlled_kafka(bench, changes(20)), bench.store()
+    tell(kafka, "rtt 400")
+    config = bench.config(kafka.bootstrap, store, ["^srv.*"], kafka={
+        "session.timeout.ms": 30000, "heartbeat.interval.ms": 3000})
+    bridge = bench.run(config, "--until-end")
+    assert bridge.wait() == 0, bridge.report()
+    assert_streams(store, expected_streams(changes(20)))
+
+
+@pytest.mark.parametrize("kafka, topics, words", [
+    ({}, ["srv.*"], "source.topics: 'srv.*' is a name"),
+    ({"auto.commit.interval.ms": 0}, ["^srv.*"], "auto.commit.interval.ms 0 switches commits off"),
+    ({"security.protocol": "sasl_plaintext", "sasl.mechanisms": "OAUTHBEARER"}, ["^srv.*"],
+     "OAUTHBEARER needs sasl.oauthbearer.method: oidc"),
+])
+def test_settings_that_would_quietly_do_nothing_are_refused(bench, kafka, topics, words):
+    config = bench.config("127.0.0.1:1", "esdb://127.0.0.1:1?tls=false", topics, kafka=kafka)
+    for command in ("run", "check"):
+        done = bench.rowstream(command, "-c", config)
+        assert done.returncode == 2, done.stderr
+        assert words in done.stderr + done.stdout
