@@ -46,6 +46,7 @@ extern const struct command cmd_history;
 extern const struct command cmd_map;
 extern const struct command cmd_report;
 extern const struct command cmd_run;
+extern const struct command cmd_serve;
 extern const struct command cmd_show;
 extern const struct command cmd_source;
 extern const struct command cmd_table;

@@ -16,6 +16,7 @@ struct reader_options {
 	const char *from;
 	bool backward;
 	bool resolve;	 /* links: their targets instead (a category stream holds links) */
+	bool names_only; /* neither data nor metadata */
 	int page_events; /* 1 to 4096; 0: 500; fewer where a page is too large to be kept */
 	int long_poll_s; /* > 0: at the end wait so long for more before READER_END; forward only */
 	int patience_ms; /* how long a store may be away before that is a failure; 0: 10 s */
@@ -26,6 +27,9 @@ enum reader_step {
 	READER_END, /* nothing more now; a later call asks again, from the same place */
 	READER_FAILED,
 };
+
+/* For all readers opened afterwards that do not say otherwise. */
+void reader_set_patience(struct eventstore *store, int patience_ms);
 
 /* Options are copied. Takes one of the store's connections while a page is on its way. */
 struct reader *reader_open(struct eventstore *store, const struct reader_options *options);

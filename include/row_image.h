@@ -34,5 +34,8 @@ struct row_diff {
 /* Start with {0}; reused from call to call. False: an image is no JSON object. */
 bool row_diff_make(struct row_diff *diff, struct span old_image, struct span new_image);
 void row_diff_clear(struct row_diff *diff);
+/* {"column":"city","old":"Rome","new":null}; old or new is absent where the image had no such
+ * column. */
+void column_change_json(const struct column_change *change, struct strbuf *out);
 
 #endif

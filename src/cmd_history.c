@@ -68,21 +68,11 @@ static void add_words(struct strbuf *out, const struct column_change *change)
 		strbuf_add_text(out, " -> (no such column)");
 }
 
-static void add_value(struct strbuf *out, const char *name, struct span value)
-{
-	if (!value.ptr)
-		return;
-	strbuf_printf(out, ",\"%s\":", name);
-	strbuf_add_span(out, value);
-}
-
 static void add_json(struct strbuf *out, const struct column_change *change)
 {
-	strbuf_add_text(out, out->len > 1 ? ",{\"column\":" : "{\"column\":");
-	strbuf_add_json(out, change->name);
-	add_value(out, "old", change->old_value);
-	add_value(out, "new", change->new_value);
-	strbuf_add_char(out, '}');
+	if (out->len > 1)
+		strbuf_add_char(out, ',');
+	column_change_json(change, out);
 }
 
 /* Returns how many changes there were of the columns that are wanted. */

@@ -11,14 +11,16 @@
 struct eventstore {
 	struct es_http *http;
 	struct es_page page;
-	struct strbuf body; /* of the answer that eventstore_finished handed out last */
+	int reader_patience_ms; /* 0: a reader's own default */
+	struct strbuf body;	/* of the answer that eventstore_finished handed out last */
 };
 
 /* Moves the network on until slot is done; pages that arrive meanwhile go to their readers. */
 struct es_slot *eventstore_wait_for(struct eventstore *store, const struct es_slot *slot);
 /* The same until a slot is free. */
 void eventstore_wait_for_room(struct eventstore *store);
-/* Hands a slot of ES_KIND_PAGE that is done to its reader, if that is still there, and gives it back. */
+/* Hands a slot of ES_KIND_PAGE that is done to its reader, if that is still there, and gives it
+ * back. */
 void eventstore_page_arrived(struct eventstore *store, struct es_slot *slot);
 
 #endif

@@ -26,7 +26,7 @@ struct sheet {
 struct reader {
 	struct eventstore *store;
 	char *stream;
-	bool backward, resolve;
+	bool backward, resolve, names_only;
 	int page_events, long_poll_s, patience_ms;
 
 	struct sheet sheets[2];
@@ -52,6 +52,18 @@ static const char *beginning(const struct reader *reader)
 	return is_all(reader) ? ALL_BEGINNING : "0";
 }
 
+void reader_set_patience(struct eventstore *store, int patience_ms)
+{
+	store->reader_patience_ms = patience_ms;
+}
+
+static int patience(const struct eventstore *store, const struct reader_options *options)
+{
+	if (options->patience_ms)
+		return options->patience_ms;
+	return store->reader_patience_ms ? store->reader_patience_ms : PATIENCE_MS;
+}
+
 struct reader *reader_open(struct eventstore *store, const struct reader_options *options)
 {
 	struct reader *reader = xcalloc(1, sizeof(*reader));
@@ -60,9 +72,10 @@ struct reader *reader_open(struct eventstore *store, const struct reader_options
 	reader->stream = xstrdup(options->stream);
 	reader->backward = options->backward;
 	reader->resolve = options->resolve;
+	reader->names_only = options->names_only;
 	reader->page_events = options->page_events ? options->page_events : PAGE_EVENTS;
 	reader->long_poll_s = options->backward ? 0 : options->long_poll_s;
-	reader->patience_ms = options->patience_ms ? options->patience_ms : PATIENCE_MS;
+	reader->patience_ms = patience(store, options);
 	reader->current = &reader->sheets[0];
 	reader->next = &reader->sheets[1];
 	snprintf(reader->position, sizeof(reader->position), "%s",
@@ -94,8 +107,9 @@ void reader_close(struct reader *reader)
 static void set_target(const struct reader *reader, struct strbuf *target)
 {
 	eventstore_stream_target(span_of(reader->stream), target);
-	strbuf_printf(target, "/%s/%s/%d?embed=body", reader->next->position,
-		reader->backward ? "backward" : "forward", reader->page_events);
+	strbuf_printf(target, "/%s/%s/%d?embed=%s", reader->next->position,
+		reader->backward ? "backward" : "forward", reader->page_events,
+		reader->names_only ? "rich" : "body");
 }
 
 /* at_end: nothing stands there yet, so the server may hold the answer back until something does. */

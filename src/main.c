@@ -9,6 +9,7 @@
 #include "avro_twin.h"
 #include "config_yaml.h"
 #include "eventstore.h"
+#include "http_server.h"
 #include "kafka.h"
 
 /* In the order in which a person meets them. Ends with NULL. */
@@ -19,9 +20,10 @@ static const struct command *const commands[] = {
 	&cmd_history,
 	&cmd_show,
 	&cmd_diff,
-	&cmd_source,
 	&cmd_report,
 	&cmd_table,
+	&cmd_serve,
+	&cmd_source,
 	&cmd_config,
 	NULL,
 };
@@ -49,9 +51,9 @@ static int print_commands(void)
 
 static int print_version(void)
 {
-	printf("rowstream %s\n%s\n%s\n%s\n%s\n", PACKAGE_VERSION, kafka_library_version(),
-		eventstore_library_version(), config_yaml_library_version(),
-		twin_library_version());
+	printf("rowstream %s\n%s\n%s\n%s\n%s\n%s\n", PACKAGE_VERSION, kafka_library_version(),
+		eventstore_library_version(), config_yaml_library_version(), twin_library_version(),
+		http_server_library_version());
 	return EXIT_DONE;
 }
 

@@ -160,3 +160,20 @@ void row_diff_clear(struct row_diff *diff)
 	arena_clear(&diff->arena);
 	*diff = (struct row_diff){0};
 }
+
+static void add_value(struct strbuf *out, const char *name, struct span value)
+{
+	if (!value.ptr)
+		return;
+	strbuf_printf(out, ",\"%s\":", name);
+	strbuf_add_span(out, value);
+}
+
+void column_change_json(const struct column_change *change, struct strbuf *out)
+{
+	strbuf_add_text(out, "{\"column\":");
+	strbuf_add_json(out, change->name);
+	add_value(out, "old", change->old_value);
+	add_value(out, "new", change->new_value);
+	strbuf_add_char(out, '}');
+}
