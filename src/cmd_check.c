@@ -351,7 +351,7 @@ static void report_projections(struct check *check, struct span body)
 	if (stopped.len)
 		findings_warn(&check->findings, "projections",
 			"not running: %s; readers of $ce- and $et- streams need them: rowstream "
-			"projections",
+			"projections deploy --standard",
 			stopped.data);
 	if (running.len)
 		findings_ok(&check->findings, "projections", "running: %s", running.data);

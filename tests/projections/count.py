@@ -1,0 +1,77 @@
+"""What must come of events, counted here and not by a projection: cases for run.mjs.
+
+Reads what `rowstream map` printed. Every count is taken from the events' metadata by other means
+than the projections' (one pass for each question, no state carried from event to event but for
+the newest image), so that a mistake would have to be made twice.
+"""
+import collections
+import datetime
+import json
+import sys
+
+ROWS = set("cudrit")
+
+
+def table_of(metadata):
+    return f"{metadata['source'] or ''}/{metadata['table']}"
+
+
+def nested(pairs):
+    whole = {}
+    for (outer, inner), count in collections.Counter(pairs).items():
+        whole.setdefault(outer, {})[inner] = count
+    return whole
+
+
+def hour_of(ts):
+    time = datetime.datetime.fromtimestamp(ts // 1000, datetime.timezone.utc)
+    return time.strftime("%Y-%m-%dT%H")
+
+
+def main():
+    revisions = collections.Counter()
+    events = []
+    for line in sys.stdin:
+        one = json.loads(line)
+        if "stream" not in one:
+            continue
+        events.append({"eventId": one["id"], "eventType": one["type"], "streamId": one["stream"],
+                       "sequenceNumber": revisions[one["stream"]],
+                       "data": json.dumps(one["data"]), "metadata": json.dumps(one["metadata"]),
+                       "seen": one})
+        revisions[one["stream"]] += 1
+    seen = [event.pop("seen") for event in events]
+    rows = [one["metadata"] for one in seen if one["metadata"]["op"] in ROWS]
+    assert len(rows) > 100, "too few events to tell anything"
+
+    in_transaction = [m for m in rows if m["op"] != "r" and "$correlationId" in m]
+    sizes = collections.Counter(m["$correlationId"] for m in in_transaction)
+    hours = nested((table_of(m), hour_of(m["ts"])) for m in rows if m["op"] != "r")
+    deletes = collections.Counter(table_of(m) for m in rows
+                                  if m["op"] == "d" and "moved_to" not in m)
+    short = collections.defaultdict(collections.Counter)
+    for m in rows:
+        short[m["table"].split(".")[-1]][table_of(m)] += 1
+
+    def case(projection, **expected):
+        return {"name": f"captures: {projection}", "projection": projection,
+                "events": events, **expected}
+
+    last = {one["stream"]: one for one in seen if one["metadata"]["op"] in set("cur")
+            and "placeholders" not in one["metadata"] and "-~partition:" not in one["stream"]}
+    final = {one["stream"]: one for one in seen}
+    latest = {stream: one["data"]["after"] for stream, one in last.items() if final[stream] is one}
+    assert latest
+    json.dump([
+        case("operations.js",
+             states={"": {"tables": nested((table_of(m), m["op"]) for m in rows)}}),
+        case("transactions.js", rows={"at": "rows", "of": dict(sizes)}),
+        case("changes-per-hour.js", rows={"at": "hours", "of": hours}),
+        case("deleted-rows.js", rows={"at": "deletes", "of": dict(deletes)}),
+        case("tables.js", rows={"at": "databases",
+                                "of": {name: dict(of) for name, of in short.items()}}),
+        case("latest-rows.js", rows={"at": "row", "of": latest}),
+    ], sys.stdout)
+
+
+main()
