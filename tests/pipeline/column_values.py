@@ -1,5 +1,5 @@
-"""Column values of PostgreSQL, MariaDB and MySQL in one comparable form, from two sides: as an event
-carries them (Debezium's encodings, or canonical text) and as the database itself prints them.
+"""Column values of PostgreSQL, MariaDB and MySQL in one comparable form, from two sides: as an
+event carries them (Debezium's encodings, or canonical text) and as the database itself prints them.
 
 A column's type is the SQL text of its declaration, "numeric(12,2)" or "bigint unsigned".
 """
@@ -139,12 +139,13 @@ def well_known_text(encoded):
 
 def _shape(wkb):
     order = "<" if wkb[0] else ">"
-    kind, count = struct.unpack_from(order + "II", wkb, 1) if wkb[1 if wkb[0] else 4] != 1 else (1, 0)
+    kind, = struct.unpack_from(order + "I", wkb, 1)
     if kind == 1:
         return f"POINT({_pair(order, wkb, 5)})", wkb[21:]
     if kind == 2:
         points, rest = _points(order, wkb[5:])
         return f"LINESTRING({points})", rest
+    count, = struct.unpack_from(order + "I", wkb, 5)
     parts, rest = [], wkb[9:]
     for _ in range(count):
         part, rest = _points(order, rest) if kind == 3 else _shape(rest)

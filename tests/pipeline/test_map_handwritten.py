@@ -1,6 +1,6 @@
 """Records of connectors and envelopes that could not be captured, written by hand from Debezium's
-documentation and source, against events written by hand from docs/mapping.md (expected.jsonl, a line
-for each record). test_map_fixtures.py maps them too, against the second implementation."""
+documentation and source, against events written by hand from docs/mapping.md (expected.jsonl, a
+line for each record). test_map_fixtures.py maps them too, against the second implementation."""
 import json
 
 import pytest
