@@ -9,6 +9,9 @@
 
 /* How long a fault of before may still be told after a new start. */
 #define STALE_MS 2000
+/* One that faults at its first event runs for a moment before: with no event left, or after this.
+ */
+#define SETTLE_MS 2000
 
 static const char *const standard[] = {
 	"$by_category", "$by_event_type", "$by_correlation_id", "$streams"};
@@ -16,7 +19,8 @@ static const char *const standard[] = {
 struct deployment {
 	const char *name;
 	int64_t until_ms;
-	int64_t stale_ms; /* until then a fault may be one of before */
+	int64_t stale_ms;   /* until then a fault may be one of before */
+	int64_t running_ms; /* since when it is seen running; 0: not yet */
 };
 
 static bool is_done(struct projections *projections, const char *name,
@@ -63,6 +67,17 @@ static void report_fault(struct projections *projections, const struct projectio
 			 : "");
 }
 
+static bool runs_for_good(struct deployment *deployment, const struct projection *projection)
+{
+	int64_t now_ms = clock_ms();
+
+	if (!projection_runs(projection))
+		return false;
+	if (!deployment->running_ms)
+		deployment->running_ms = now_ms;
+	return projection->progress >= 100 || now_ms - deployment->running_ms >= SETTLE_MS;
+}
+
 /* True: nothing more to wait for; a finding says what came out. */
 static bool has_settled(struct projections *projections, struct deployment *deployment,
 	const struct projection *projection)
@@ -71,7 +86,7 @@ static bool has_settled(struct projections *projections, struct deployment *depl
 
 	if (projection_faulted(projection) && now_ms >= deployment->stale_ms)
 		report_fault(projections, projection);
-	else if (projection_runs(projection))
+	else if (runs_for_good(deployment, projection))
 		findings_ok(&projections->findings, projection->name, "%s, %.1f %%",
 			projection->status, projection->progress < 0 ? 0 : projection->progress);
 	else if (now_ms >= deployment->until_ms)

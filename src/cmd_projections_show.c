@@ -140,7 +140,8 @@ static void add_members(
 		js_string(doc, at, path);
 		add_members(rows, doc, at + 1, path);
 		path->len = len;
-		path->data[len] = '\0';
+		if (path->data) /* not after a first name of no characters */
+			path->data[len] = '\0';
 	}
 }
 

@@ -44,6 +44,7 @@ class Projection:
         self.states = ["Running"]  # one a look; the last one stays
         self.reason = ""
         self.position = "C:1/P:1"
+        self.progress = 100.0
 
     def look(self):
         return self.states.pop(0) if len(self.states) > 1 else self.states[0]
@@ -61,6 +62,7 @@ class Engine:
         self.not_ready = 0  # that many requests are answered 503
         self.silent = set()  # (method, path's start): acted on, then the connection is closed
         self.fresh = ["Preparing", "Running"]  # the states of a new one
+        self.progress = 100.0  # of a new one
         self.faults = {}  # name: recorded fault's name; when made, changed or started
         self.state = {}  # (name, partition): JSON text
         self.left = set()  # streams of partitions that deletions left behind
@@ -89,6 +91,8 @@ class Engine:
             return {"status": 503, "reason": "Server Is Not Ready", "text": ""}
         if self.missing:
             return {"status": 404, "reason": "Not Found", "text": ""}
+        if method in ("POST", "PUT") and "Content-Length" not in headers:
+            return {"status": 411, "reason": "Length Required", "text": ""}
         if method in ("POST", "PUT") and "Content-Type" not in headers:
             return self.recording.find("POST", "name=ctype", 415)
         url = urllib.parse.urlsplit(path)
@@ -113,7 +117,7 @@ class Engine:
         one = self.projections[name]
         whole = dict(self.recording.find("GET", "/projection/$by_category", 200)["json"])
         whole.update(name=name, effectiveName=name, status=one.look(), stateReason=one.reason,
-                     position=one.position)
+                     position=one.position, progress=one.progress)
         return whole
 
     def _done(self, name):
@@ -123,7 +127,7 @@ class Engine:
 
     def _start(self, name):
         one = self.projections[name]
-        one.states, one.reason = list(self.fresh), ""
+        one.states, one.reason, one.progress = list(self.fresh), "", self.progress
         if f"$projections-{name}-partitions" in self.left:
             one.states = ["Faulted (Enabled)"]
             one.reason = next(

@@ -84,6 +84,29 @@ def test_deploy_shows_the_engines_own_error(bench, engine, recorded, words):
     assert engine.projections["rowstream-b"].states == ["Running"]
 
 
+def test_deploy_sees_a_fault_that_comes_with_the_first_event(bench, engine):
+    engine.fresh, engine.progress = ["Preparing", "Running", "Running", "Faulted (Enabled)"], 0.0
+    done, rows = projections(bench, engine, "deploy", "operations")
+    assert done.returncode == REFUSED and rows[-1]["text"].startswith("Faulted (Enabled)")
+
+
+def test_deploy_is_content_with_one_that_has_much_to_read(bench, engine):
+    engine.progress = 0.5
+    done, rows = projections(bench, engine, "deploy", "operations")
+    assert done.returncode == DONE and rows[-1]["text"] == "Running, 0.5 %"
+
+
+def test_deploy_of_one_that_faults_again(bench, engine):
+    engine.faults["rowstream-a"] = "bad3"
+    directory = write(bench, a="fromAll().when({})")
+    projections(bench, engine, "deploy", directory=directory)
+    done, rows = projections(bench, engine, "deploy", directory=directory)
+    assert done.returncode == REFUSED and "boom" in rows[-1]["text"]
+    del engine.faults["rowstream-a"]
+    done, rows = projections(bench, engine, "deploy", directory=directory)
+    assert done.returncode == DONE and rows[-1]["text"].startswith("Running")
+
+
 def test_deploy_starts_one_that_faulted_before_or_was_switched_off(bench, engine):
     directory = write(bench, a="fromAll().when({})", b="fromAll().when({ })")
     projections(bench, engine, "deploy", directory=directory)
@@ -245,6 +268,22 @@ def test_state(bench, engine):
     table = bench.rowstream("projections", "state", "operations", "--eventstore-url", engine.url,
                             cwd=bench.directory)
     assert "tables > db1/a.b > c" in table.stdout
+
+
+@pytest.mark.parametrize("state", ['{"":{"":1},"a":{}}', "[]", "7", '"x"', "{}", "null"])
+def test_state_of_any_shape_as_a_table(bench, engine, state):
+    projections(bench, engine, "deploy", "operations")
+    engine.state["rowstream-operations", None] = state
+    done = bench.rowstream("projections", "state", "operations", "--eventstore-url", engine.url,
+                           cwd=bench.directory)
+    assert done.returncode == DONE and "member" in done.stdout
+
+
+def test_a_state_that_is_no_json(bench, engine):
+    projections(bench, engine, "deploy", "operations")
+    engine.state["rowstream-operations", None] = "<html>"
+    done, _ = projections(bench, engine, "state", "operations")
+    assert done.returncode == REFUSED and done.stderr
 
 
 def test_no_state(bench, engine):

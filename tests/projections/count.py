@@ -28,6 +28,29 @@ def hour_of(ts):
     return time.strftime("%Y-%m-%dT%H")
 
 
+def bounds():
+    """Where states end: more hours, and more deletes, than are kept."""
+    def events(count, op, ts):
+        return [{"eventType": op, "streamId": f"a-{n}", "sequenceNumber": 0, "data": "{}",
+                 "metadata": json.dumps({"topic": "t", "partition": 0, "offset": n, "op": op,
+                                         "ts": ts(n), "source": "s", "table": "a"})}
+                for n in range(count)]
+
+    hour = 3_600_000
+    yield {"name": "750 hours: the oldest six are added up", "projection": "changes-per-hour.js",
+           "events": events(750, "c", lambda n: n * hour),
+           "states": {"s/a": {"hours": {hour_of(n * hour): 1 for n in range(6, 750)},
+                              "older": 6, "unknown": 0, "snapshot": 0}}}
+    yield {"name": "a change of an hour that is too old", "projection": "changes-per-hour.js",
+           "events": events(745, "c", lambda n: (1000 - n) * hour),
+           "rows": {"at": "older", "of": {"s/a": 1}}}
+    yield {"name": "103 deletes: the newest 100 are named", "projection": "deleted-rows.js",
+           "events": events(103, "d", lambda n: n),
+           "states": {"s/a": {"deletes": 103, "moves": 0, "truncates": 0, "newest": [
+               {"stream": f"a-{n}", "revision": 0, "ts": n, "transaction": None}
+               for n in range(3, 103)]}}}
+
+
 def main():
     revisions = collections.Counter()
     events = []
@@ -71,6 +94,7 @@ def main():
         case("tables.js", rows={"at": "databases",
                                 "of": {name: dict(of) for name, of in short.items()}}),
         case("latest-rows.js", rows={"at": "row", "of": latest}),
+        *bounds(),
     ], sys.stdout)
 
 
