@@ -20,14 +20,14 @@ enum append_outcome {
 
 /* An event as a page shows it. The spans are borrowed from the page. */
 struct stored_event {
-	struct span
-		stream; /* streamId: that of the event itself, of a link's target when resolved */
+	/* streamId: that of the event itself, of a link's target when resolved. */
+	struct span stream;
 	/* In the stream that was read (positionEventNumber); -1 for a link, read with its target,
 	 * whose target is gone. */
 	int64_t number;
 	int64_t revision; /* in the event's own stream; another than number for a link's target */
 	struct span id, type;
-	struct span updated; /* when it was written: "2026-11-26T06:15:07.3607414Z" */
+	struct span updated;	    /* when it was written: "2026-11-26T06:15:07.3607414Z" */
 	struct span data, metadata; /* the stored texts; ptr NULL when absent or no JSON */
 };
 

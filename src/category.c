@@ -53,9 +53,8 @@ static enum reader_step ended(const struct category *category, struct error *err
 		return READER_END;
 	if (category->gone > 0)
 		error_set(error, ERROR_REFUSED,
-			"%s: none of its %" PRId64 " links leads to an event that can be read: the "
-						   "streams were deleted or cut, "
-			"or these credentials may not read them",
+			"%s: none of its %" PRId64 " links leads to an event that can be read; "
+			"the streams were deleted or cut, or these credentials may not read them",
 			category->stream, category->gone);
 	else
 		error_set(error, ERROR_REFUSED,

@@ -176,35 +176,46 @@ static void add_man_flags(struct strbuf *out, const struct flag *flags)
 	strbuf_clear(&names);
 }
 
+/* What the lines before left open. mandoc warns of a .PP that nothing follows, so an empty line
+ * waits for the next one. */
+struct man_state {
+	bool literal;
+	bool paragraph;
+};
+
 /* One line of the usage's text; indented lines are printed as they stand. */
-static void add_man_line(struct strbuf *out, const char *line, bool *literal)
+static void add_man_line(struct strbuf *out, const char *line, struct man_state *state)
 {
 	bool indented = *line == ' ';
 
-	if (indented != *literal)
-		strbuf_add_text(out, indented ? ".PP\n.nf\n" : ".fi\n");
-	*literal = indented;
-	if (!*line)
-		strbuf_add_text(out, ".PP\n");
-	else {
-		man_add(out, line);
-		strbuf_add_char(out, '\n');
+	if (!*line) {
+		state->paragraph = true;
+		return;
 	}
+	if (state->literal && !indented)
+		strbuf_add_text(out, ".fi\n");
+	if (state->paragraph || (indented && !state->literal))
+		strbuf_add_text(out, ".PP\n");
+	if (indented && !state->literal)
+		strbuf_add_text(out, ".nf\n");
+	*state = (struct man_state){.literal = indented};
+	man_add(out, line);
+	strbuf_add_char(out, '\n');
 }
 
 static void add_man_text(struct strbuf *out, const char *text)
 {
-	bool literal = false;
+	struct man_state state = {0};
 
 	while (*text) {
 		size_t len = strcspn(text, "\n");
 		char *line = xstrndup(text, len);
 
-		add_man_line(out, line, &literal);
+		add_man_line(out, line, &state);
 		free(line);
 		text += len + (text[len] == '\n');
 	}
-	if (literal)
+	if (state.literal)
 		strbuf_add_text(out, ".fi\n");
 }
 

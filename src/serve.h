@@ -6,8 +6,8 @@
 #include "reading.h"
 #include "table_fold.h"
 
-#define SERVE_TABLES 16 /* kept at once; of more, the one that was not asked for the longest goes \
-			 */
+/* Kept at once; of more, the one that was not asked for the longest goes. */
+#define SERVE_TABLES 16
 #define SERVE_TABLE_BYTES (INT64_C(32) << 20)
 
 /* A table's rows, folded as far as its category has been read; at_ms >= 0: only changes up to then.
