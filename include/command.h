@@ -45,6 +45,7 @@ extern const struct command cmd_diff;
 extern const struct command cmd_history;
 extern const struct command cmd_map;
 extern const struct command cmd_projections;
+extern const struct command cmd_replay;
 extern const struct command cmd_report;
 extern const struct command cmd_run;
 extern const struct command cmd_serve;

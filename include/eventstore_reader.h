@@ -20,12 +20,14 @@ struct reader_options {
 	int page_events; /* 1 to 4096; 0: 500; fewer where a page is too large to be kept */
 	int long_poll_s; /* > 0: at the end wait so long for more before READER_END; forward only */
 	int patience_ms; /* how long a store may be away before that is a failure; 0: 10 s */
+	int stop_fd;	 /* a descriptor that ends a wait when it becomes readable; 0: none */
 };
 
 enum reader_step {
 	READER_EVENT,
 	READER_END, /* nothing more now; a later call asks again, from the same place */
 	READER_FAILED,
+	READER_STOPPED, /* stop_fd is readable and nothing was there; the place is kept */
 };
 
 /* For all readers opened afterwards that do not say otherwise. */
@@ -41,6 +43,8 @@ void reader_close(struct reader *reader);
 enum reader_step reader_next(
 	struct reader *reader, const struct stored_event **event, struct error *error);
 
+/* Whether reader_next has an event at hand, without a wait. */
+bool reader_is_filled(const struct reader *reader);
 /* Of the last page or failure: READ_NO_STREAM, READ_DELETED … */
 enum read_outcome reader_outcome(const struct reader *reader);
 /* Where a later reader goes on behind the last event handed out: no event is lost. Of $all it

@@ -22,6 +22,8 @@ enum append_outcome {
 struct stored_event {
 	/* streamId: that of the event itself, of a link's target when resolved. */
 	struct span stream;
+	/* positionStreamId: the stream that was read, in $all that of a link. */
+	struct span read_in;
 	/* In the stream that was read (positionEventNumber); -1 for a link, read with its target,
 	 * whose target is gone. */
 	int64_t number;

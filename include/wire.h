@@ -8,6 +8,7 @@
 struct eventstore;
 struct kafka;
 struct kafka_observer;
+struct kafka_producer;
 struct mapping;
 struct registry;
 
@@ -20,5 +21,8 @@ struct registry *wire_registry(const struct config *config, struct error *error)
 struct kafka *wire_kafka(const struct config *config, struct error *error);
 /* The same for `check`: it does not join the group. */
 struct kafka_observer *wire_kafka_observer(const struct config *config, struct error *error);
+/* See kafka_produce.h. */
+struct kafka_producer *wire_kafka_producer(
+	const struct config *config, const char *topic, bool forever, struct error *error);
 
 #endif

@@ -200,6 +200,7 @@ static bool add_entry(struct es_page *page, uint32_t entry)
 	}
 	page->events[page->count++] = (struct stored_event){
 		.stream = page_text(page, entry, "streamId"),
+		.read_in = page_text(page, entry, "positionStreamId"),
 		.number = number,
 		.revision = revision,
 		.updated = page_text(page, entry, "updated"),

@@ -233,15 +233,19 @@ static void fill_answer(struct es_slot *slot, struct eventstore_answer *answer)
 	};
 }
 
-struct es_slot *eventstore_wait_for(struct eventstore *store, const struct es_slot *slot)
+struct es_slot *eventstore_wait_for(
+	struct eventstore *store, const struct es_slot *slot, int stop_fd)
 {
+	struct pollfd stop = {.fd = stop_fd, .events = POLLIN};
 	struct es_slot *done;
 
 	while ((done = es_http_done(store->http)) != slot) {
 		if (done)
 			eventstore_page_arrived(store, done);
+		else if (stop.revents)
+			return NULL;
 		else
-			es_http_wait(store->http, NULL, 0, 1000);
+			es_http_wait(store->http, &stop, stop_fd > 0, 1000);
 	}
 	return done;
 }
@@ -270,7 +274,7 @@ bool eventstore_call(struct eventstore *store, const char *method, const char *t
 	strbuf_add_text(&slot->target, target);
 	strbuf_add_span(&slot->body, body);
 	es_http_call(store->http, slot, method, headers);
-	done = eventstore_wait_for(store, slot);
+	done = eventstore_wait_for(store, slot, 0);
 	*answer = (struct eventstore_answer){.current_version = ES_NO_VERSION};
 	if (done->answer.status == 0 || done->too_large)
 		error_set(error, ERROR_RETRY, "%s %s%.*s: %s", method, es_http_address(store->http),

@@ -15,8 +15,10 @@ struct eventstore {
 	struct strbuf body;	/* of the answer that eventstore_finished handed out last */
 };
 
-/* Moves the network on until slot is done; pages that arrive meanwhile go to their readers. */
-struct es_slot *eventstore_wait_for(struct eventstore *store, const struct es_slot *slot);
+/* Moves the network on until slot is done; pages that arrive meanwhile go to their readers. NULL:
+ * stop_fd (0: none) became readable first. */
+struct es_slot *eventstore_wait_for(
+	struct eventstore *store, const struct es_slot *slot, int stop_fd);
 /* The same until a slot is free. */
 void eventstore_wait_for_room(struct eventstore *store);
 /* Hands a slot of ES_KIND_PAGE that is done to its reader, if that is still there, and gives it

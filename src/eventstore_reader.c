@@ -27,14 +27,15 @@ struct reader {
 	struct eventstore *store;
 	char *stream;
 	bool backward, resolve, names_only;
-	int page_events, long_poll_s, patience_ms;
+	int page_events, long_poll_s, patience_ms, stop_fd;
 
 	struct sheet sheets[2];
 	struct sheet *current, *next; /* read; on its way or arrived */
 	size_t handed_out;	      /* of current */
 	bool in_flight, arrived;      /* next */
 	bool at_end;
-	bool answered;	      /* the server said something once */
+	bool answered; /* the server said something once */
+	bool stopped;
 	struct es_slot *slot; /* while in flight */
 	char position[ES_POSITION_BYTES];
 	enum read_outcome outcome;
@@ -76,6 +77,7 @@ struct reader *reader_open(struct eventstore *store, const struct reader_options
 	reader->page_events = options->page_events ? options->page_events : PAGE_EVENTS;
 	reader->long_poll_s = options->backward ? 0 : options->long_poll_s;
 	reader->patience_ms = patience(store, options);
+	reader->stop_fd = options->stop_fd;
 	reader->current = &reader->sheets[0];
 	reader->next = &reader->sheets[1];
 	snprintf(reader->position, sizeof(reader->position), "%s",
@@ -164,12 +166,28 @@ void eventstore_page_arrived(struct eventstore *store, struct es_slot *slot)
 	reader->arrived = true;
 }
 
-static void wait_for_page(struct reader *reader)
+/* False: stopped. */
+static bool wait_for_page(struct reader *reader)
 {
-	struct es_slot *slot = reader->slot;
+	struct es_slot *done;
 
-	if (reader->in_flight)
-		eventstore_page_arrived(reader->store, eventstore_wait_for(reader->store, slot));
+	if (!reader->in_flight)
+		return true;
+	done = eventstore_wait_for(reader->store, reader->slot, reader->stop_fd);
+	reader->stopped = !done;
+	if (done)
+		eventstore_page_arrived(reader->store, done);
+	return done != NULL;
+}
+
+/* Before a page is asked for again. False: stopped. */
+static bool pause_before_retry(struct reader *reader)
+{
+	struct pollfd stop = {.fd = reader->stop_fd, .events = POLLIN};
+
+	es_http_wait(reader->store->http, &stop, reader->stop_fd > 0, RETRY_MS);
+	reader->stopped = stop.revents != 0;
+	return !reader->stopped;
 }
 
 /* --- Failures --- */
@@ -219,15 +237,17 @@ static bool ask_for_fewer(struct reader *reader)
 	return true;
 }
 
-/* Waits for the page until it is there or patience is over. A server that does not answer at all,
- * not even once, is more likely a wrong address than one that will be back in a moment. */
+/* Waits for the page until it is there, patience is over or the wait is stopped. A server that does
+ * not answer at all, not even once, is more likely a wrong address than one that will be back in a
+ * moment. */
 static bool get_page(struct reader *reader)
 {
 	int64_t deadline = clock_ms() + reader->patience_ms;
 	char position[ES_POSITION_BYTES];
 
 	for (;;) {
-		wait_for_page(reader);
+		if (!wait_for_page(reader))
+			return false;
 		if (reader->next->outcome == READ_PAGE)
 			return true;
 		if (ask_for_fewer(reader))
@@ -235,7 +255,8 @@ static bool get_page(struct reader *reader)
 		if (!is_passing(reader->next) || clock_ms() + RETRY_MS > deadline ||
 			(reader->next->status == 0 && !reader->answered))
 			return false;
-		es_http_wait(reader->store->http, NULL, 0, RETRY_MS);
+		if (!pause_before_retry(reader))
+			return false;
 		memcpy(position, reader->next->position, sizeof(position));
 		ask(reader, position, false);
 	}
@@ -289,7 +310,7 @@ enum reader_step reader_next(
 		if (!reader->in_flight && !reader->arrived)
 			ask(reader, reader->position, reader->at_end);
 		if (!get_page(reader))
-			return fail(reader, error);
+			return reader->stopped ? READER_STOPPED : fail(reader, error);
 		turn_page(reader);
 		if (reader->at_end && reader->current->page.count == 0)
 			return READER_END;
@@ -297,6 +318,11 @@ enum reader_step reader_next(
 	*event = entry_at(reader, reader->handed_out++);
 	move_position(reader, *event);
 	return READER_EVENT;
+}
+
+bool reader_is_filled(const struct reader *reader)
+{
+	return reader->handed_out < reader->current->page.count;
 }
 
 enum read_outcome reader_outcome(const struct reader *reader)

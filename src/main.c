@@ -22,6 +22,7 @@ static const struct command *const commands[] = {
 	&cmd_diff,
 	&cmd_table,
 	&cmd_report,
+	&cmd_replay,
 	&cmd_serve,
 	&cmd_projections,
 	&cmd_source,

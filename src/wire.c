@@ -5,6 +5,7 @@
 
 #include "eventstore.h"
 #include "kafka.h"
+#include "kafka_produce.h"
 #include "registry.h"
 
 struct mapping *wire_mapping(const struct config *config, struct error *error)
@@ -46,15 +47,21 @@ struct registry *wire_registry(const struct config *config, struct error *error)
 	return registry_new(&options, error);
 }
 
-/* properties belong to the caller. */
-static bool fill_kafka_options(const struct config *config, struct kafka_property *properties,
-	struct kafka_options *options, struct error *error)
+/* properties: room for config->kafka.count. */
+static void fill_kafka_properties(const struct config *config, struct kafka_property *properties)
 {
 	size_t i;
 
 	for (i = 0; i < config->kafka.count; i++)
 		properties[i] =
 			(struct kafka_property){config->kafka.names[i], config->kafka.values[i]};
+}
+
+/* properties belong to the caller. */
+static bool fill_kafka_options(const struct config *config, struct kafka_property *properties,
+	struct kafka_options *options, struct error *error)
+{
+	fill_kafka_properties(config, properties);
 	*options = (struct kafka_options){
 		.properties = properties,
 		.property_count = config->kafka.count,
@@ -91,4 +98,18 @@ struct kafka_observer *wire_kafka_observer(const struct config *config, struct e
 		observer = kafka_observe(&options, error);
 	free(properties);
 	return observer;
+}
+
+struct kafka_producer *wire_kafka_producer(
+	const struct config *config, const char *topic, bool forever, struct error *error)
+{
+	struct kafka_property *properties = xcalloc(config->kafka.count, sizeof(*properties));
+	struct kafka_options options = {
+		.properties = properties, .property_count = config->kafka.count};
+	struct kafka_producer *producer;
+
+	fill_kafka_properties(config, properties);
+	producer = kafka_producer_new(&options, topic, forever, error);
+	free(properties);
+	return producer;
 }

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "event.h"
 #include "eventstore_reader.h"
@@ -216,6 +218,8 @@ static struct eventstore *store;
 static struct stub *stub;
 static struct reader *reader;
 
+static int stop_fd;
+
 static void open_reader(const struct stub_answer *answers, size_t count, const char *from,
 	bool backward, int patience_ms)
 {
@@ -228,7 +232,8 @@ static void open_reader(const struct stub_answer *answers, size_t count, const c
 		.from = from,
 		.backward = backward,
 		.page_events = 2,
-		.patience_ms = patience_ms};
+		.patience_ms = patience_ms,
+		.stop_fd = stop_fd};
 	struct error error = {0};
 
 	stub = stub_start(answers, count);
@@ -357,6 +362,33 @@ START_TEST(a_page_too_large_to_keep_is_asked_for_in_halves)
 }
 END_TEST
 
+/* A long poll may be held for ever; so may a store be away for as long as patience lasts. */
+START_TEST(a_wait_is_stopped)
+{
+	static const struct stub_answer held[] = {{FEED(LINK("previous", "1/forward/2"), EVENT(0)),
+							  STUB_CLOSE, 0, 0},
+		{NULL, STUB_HANG, 0, 0}},
+					away[] = {{FEED(LINK("previous", "1/forward/2"), EVENT(0)),
+							  STUB_CLOSE, 0, 0},
+						{BUSY, STUB_CLOSE, 0, 0}};
+	const struct stored_event *event;
+	struct error error = {0};
+
+	stop_fd = eventfd(0, 0);
+	ck_assert_int_gt(stop_fd, 0);
+	open_reader(_i ? away : held, 2, NULL, false, 1000000);
+	expect_event(0, "1");
+	ck_assert(!reader_is_filled(reader));
+	ck_assert_int_eq(eventfd_write(stop_fd, 1), 0);
+	ck_assert_int_eq(reader_next(reader, &event, &error), READER_STOPPED);
+	ck_assert_int_eq(error.kind, ERROR_NONE);
+	ck_assert_str_eq(reader_position(reader), "1");
+	close_reader();
+	close(stop_fd);
+	stop_fd = 0;
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *suite = suite_create("reading");
@@ -376,6 +408,7 @@ static Suite *suite(void)
 	tcase_add_test(pages, a_busy_server_is_asked_again);
 	tcase_add_test(pages, a_server_that_stays_away_is_an_error_that_says_where);
 	tcase_add_test(pages, a_page_too_large_to_keep_is_asked_for_in_halves);
+	tcase_add_loop_test(pages, a_wait_is_stopped, 0, 2);
 	suite_add_tcase(suite, pages);
 	return suite;
 }

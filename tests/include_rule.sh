@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 grep -H '^#include "' include/*.h src/*.c | sed 's/:#include//; s/"//g' | awk '
 	function stem(path) { sub(/.*\//, "", path); sub(/\.[ch]$/, "", path); return path }
 	function layer(name) {
-		if (name ~ /^(arena|autoconf|error|flags|log|man|output|pattern|rows|strbuf|table|terminal|timestamp|util)$/) return 0
+		if (name ~ /^(arena|autoconf|error|flags|log|man|output|pattern|position_file|rows|strbuf|table|terminal|timestamp|util)$/) return 0
 		if (name ~ /^(capture|config|connect$|es_http|eventstore|http_client|http_server|kafka|registry|row_store)/) return 2
 		if (name ~ /^(category|pipeline|row_walk|table_fold|wire)/) return 3
 		return name ~ /^(cmd_.*|command|devkafka|findings|main|reading|serve.*)$/ ? 4 : 1
