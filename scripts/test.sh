@@ -7,7 +7,7 @@ cd "$ROOT"
 
 WORK_PARTS="build unit programs"
 CHAOS_ROUNDS=9
-MORE_PARTS="clang sanitizers valgrind distcheck format demo shellcheck python docs man fuzz model projections chaos e2e"
+MORE_PARTS="clang sanitizers valgrind instructions distcheck format demo shellcheck python docs man fuzz model projections chaos e2e"
 LOGS=$BUILDS/logs
 TREE=gcc # the build that `programs` tests
 
@@ -117,6 +117,22 @@ part_valgrind() {
 	ROWSTREAM_WRAPPER=$valgrind ROWSTREAM_PATIENCE=10 run_pytest gcc -m valgrind tests/pipeline
 }
 
+# What the hot path costs, and that the guard of it can fail.
+part_instructions() {
+	local status=0
+	BUILD_TARGET=bench-programs build_tree gcc --enable-werror
+	tests/bench/instructions.sh "$BUILDS/gcc" | tee "$LOGS/instructions.out" || status=$?
+	if [ "$status" -eq 77 ]; then
+		count 0 0 1
+		return
+	fi
+	count "$(grep -c 'good$\|update$' "$LOGS/instructions.out")" \
+		"$(grep -c 'TOO MANY$\|no figure$\|not measured$' "$LOGS/instructions.out")"
+	[ "$status" -eq 0 ]
+	tests/bench/instructions.sh "$BUILDS/gcc" --selftest
+	count 1 0
+}
+
 part_distcheck() {
 	local tarball
 	make -C "$BUILDS/gcc" -j "$JOBS" --no-print-directory distcheck \
@@ -154,7 +170,7 @@ part_format() {
 part_shellcheck() {
 	local file
 	lint_failed=0
-	for file in .ci/run scripts/*.sh scripts/*/*.sh tests/*.sh; do
+	for file in .ci/run scripts/*.sh scripts/*/*.sh tests/*.sh tests/bench/*.sh; do
 		lint "$file" shellcheck -x -P scripts "$file"
 	done
 	return "$lint_failed"
@@ -227,7 +243,7 @@ part_e2e() {
 
 needs() {
 	case $1 in
-	unit | programs | valgrind | distcheck | model | projections | chaos | e2e) echo build ;;
+	unit | programs | valgrind | instructions | distcheck | model | projections | chaos | e2e) echo build ;;
 	esac
 }
 
