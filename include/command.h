@@ -52,5 +52,6 @@ extern const struct command cmd_serve;
 extern const struct command cmd_show;
 extern const struct command cmd_source;
 extern const struct command cmd_table;
+extern const struct command cmd_verify;
 
 #endif

@@ -3,6 +3,7 @@
 #define ROWSTREAM_READBACK_H
 
 #include "arena.h"
+#include "event.h"
 #include "json_span.h"
 #include "store_answer.h"
 
@@ -33,6 +34,10 @@ struct readback {
  * error: ours is false. */
 void readback_parse(struct readback *readback, const struct stored_event *event, struct span stream,
 	struct sighting *sighting);
+/* append.md, section 5: the same change, at another offset. */
+bool readback_is_repeat(const struct sighting *sighting, const struct event *event);
+/* Whether data, of an event of a stream's metadata, says that the stream was soft-deleted. */
+bool readback_says_deleted(struct span data);
 void readback_clear(struct readback *readback);
 
 #endif

@@ -9,6 +9,7 @@ struct eventstore;
 struct kafka;
 struct kafka_observer;
 struct kafka_producer;
+struct kafka_scan;
 struct mapping;
 struct registry;
 
@@ -24,5 +25,8 @@ struct kafka_observer *wire_kafka_observer(const struct config *config, struct e
 /* See kafka_produce.h. */
 struct kafka_producer *wire_kafka_producer(
 	const struct config *config, const char *topic, bool forever, struct error *error);
+/* See kafka_scan.h; topic: only this one, NULL: source.topics. */
+struct kafka_scan *wire_kafka_scan(
+	const struct config *config, const char *topic, int timeout_ms, struct error *error);
 
 #endif

@@ -1,6 +1,5 @@
 /* rowstream map: records in, events out; no network but a schema registry, if one is configured. */
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,8 +8,7 @@
 #include "change.h"
 #include "command.h"
 #include "mapping.h"
-#include "registry.h"
-#include "twins.h"
+#include "schema_fetch.h"
 #include "wire.h"
 
 static bool explain;
@@ -79,39 +77,6 @@ static void add_why(struct strbuf *line, struct mapping *mapping, const struct e
 		strbuf_add_text(&why, ", appended only unless the event before it is a delete");
 	add_member(line, "why", strbuf_span(&why));
 	strbuf_clear(&why);
-}
-
-/* Asks for a schema and waits; error (ERROR_RETRY) where the registry is away. */
-static bool fetch_schema(struct map *map, uint32_t id, struct error *error)
-{
-	struct registry_answer answer;
-	int64_t now_ms = clock_ms();
-
-	registry_ask(map->registry, id, now_ms);
-	while (!registry_next(map->registry, now_ms, &answer)) {
-		struct pollfd fd = {.fd = registry_fd(map->registry), .events = POLLIN};
-		int64_t due_ms = registry_due_ms(map->registry);
-
-		if (registry_trouble(map->registry)) {
-			error_set(error, ERROR_RETRY, "%s", registry_trouble(map->registry));
-			return false;
-		}
-		if (due_ms < 0 || due_ms > now_ms)
-			poll(&fd, 1, due_ms < 0 ? -1 : (int)(due_ms - now_ms));
-		now_ms = clock_ms();
-	}
-	twins_put(map->twins, answer.id, answer.schema, &answer.why);
-	return true;
-}
-
-static bool fetch_schemas(struct map *map, const struct record *record, struct error *error)
-{
-	struct twins_wanted wanted;
-
-	while (map->registry && twins_wanting(map->twins, record, &wanted))
-		if (!fetch_schema(map, wanted.ids[0], error))
-			return false;
-	return true;
 }
 
 /* Where it is in Avro, its twin. */
@@ -186,7 +151,9 @@ static bool map_file(struct map *map, const char *path, struct error *error)
 		struct error why = {0};
 
 		got = capture_next(capture, &record, &why);
-		if (got == 0 || ferror(stdout) || (got > 0 && !fetch_schemas(map, &record, error)))
+		if (got == 0 || ferror(stdout) ||
+			(got > 0 && map->registry &&
+				!schema_fetch(map->registry, map->twins, &record, error)))
 			break;
 		map_line(map, got, &record, &why);
 	}

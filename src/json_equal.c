@@ -111,3 +111,71 @@ bool js_equal(const struct js_doc *a, uint32_t node_a, const struct js_doc *b, u
 		return true;
 	}
 }
+
+/* --- Canonical text --- */
+
+static void add_number(struct strbuf *out, struct span literal)
+{
+	struct decimal decimal = parse_decimal(literal);
+
+	if (decimal.digits.len == 0) {
+		strbuf_add_char(out, '0');
+	} else {
+		strbuf_add_text(out, decimal.negative ? "-" : "+");
+		strbuf_add_span(out, strbuf_span(&decimal.digits));
+		strbuf_add_char(out, 'e');
+		strbuf_add_int(out, decimal.exponent);
+	}
+	strbuf_clear(&decimal.digits);
+}
+
+/* Its end is a byte that no UTF-8 holds. */
+static void add_string(struct strbuf *out, const struct js_doc *doc, uint32_t node)
+{
+	struct span text = js_text(doc, node);
+
+	strbuf_add_char(out, '"');
+	if (!(doc->nodes[node].flags & JS_ESCAPED))
+		strbuf_add(out, text.ptr + 1, text.len - 2);
+	else if (!js_string(doc, node, out))
+		strbuf_add_span(out, text);
+	strbuf_add_char(out, '\xff');
+}
+
+static void add_children(struct strbuf *out, const struct js_doc *doc, uint32_t node)
+{
+	bool object = js_type_of(doc, node) == JS_OBJECT;
+	uint32_t child;
+
+	strbuf_add_char(out, object ? '{' : '[');
+	for (child = js_first(doc, node); child != JS_NONE; child = js_next(doc, node, child)) {
+		if (object)
+			add_string(out, doc, child);
+		js_canonical(doc, child + object, out);
+		strbuf_add_char(out, ',');
+	}
+	strbuf_add_char(out, '}');
+}
+
+void js_canonical(const struct js_doc *doc, uint32_t node, struct strbuf *out)
+{
+	static const char *const words[] = {
+		[JS_NULL] = "null", [JS_FALSE] = "false", [JS_TRUE] = "true"};
+
+	if (node == JS_NONE)
+		return;
+	switch (js_type_of(doc, node)) {
+	case JS_NUMBER:
+		add_number(out, js_text(doc, node));
+		break;
+	case JS_STRING:
+		add_string(out, doc, node);
+		break;
+	case JS_ARRAY:
+	case JS_OBJECT:
+		add_children(out, doc, node);
+		break;
+	default:
+		strbuf_add_text(out, words[js_type_of(doc, node)]);
+	}
+}

@@ -283,7 +283,7 @@ void kafka_free(struct kafka *kafka, bool graceful)
 		free(assigned);
 	table_clear(&kafka->partitions);
 	free(kafka->handed);
-	free(kafka->headers);
+	free(kafka->headers.items);
 	close(kafka->control_fd);
 	close(kafka->data_fd);
 	free(kafka);

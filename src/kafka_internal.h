@@ -14,6 +14,12 @@
  * where it needs longer than that to answer. */
 #define ASK_SLICE_MS 100
 
+/* Memory for the headers of a record, used again. */
+struct kafka_headers {
+	struct header *items;
+	size_t size;
+};
+
 /* One assignment of one partition; the public part comes first. */
 struct assigned {
 	struct kafka_partition partition;
@@ -57,8 +63,7 @@ struct kafka {
 
 	rd_kafka_message_t *current;
 	struct assigned *recent; /* of the last record: most come in runs */
-	struct header *headers;
-	size_t headers_size;
+	struct kafka_headers headers;
 
 	struct news_list news;
 	struct news *told;     /* the one that was handed out, freed with the next */
@@ -86,6 +91,10 @@ void kafka_on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
 	rd_kafka_topic_partition_list_t *partitions, void *opaque);
 bool kafka_take_rebalance(struct kafka *kafka, struct kafka_event *event);
 void kafka_decline_assignment(struct kafka *kafka);
+
+/* The message as a record, which borrows everything from it. */
+void kafka_fill_record(const rd_kafka_message_t *message, struct kafka_headers *headers,
+	struct record *record);
 
 /* The user's properties, with ours where he says nothing; callbacks are the caller's. NULL and
  * error (ERROR_INPUT) for a property that librdkafka or our protocol refuses. */

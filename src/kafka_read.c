@@ -50,46 +50,6 @@ static void message_of_data(struct kafka *kafka, const rd_kafka_message_t *messa
 	error_set(&news->event.error, ERROR_FATAL, "%s", rd_kafka_message_errstr(message));
 }
 
-static void fill_headers(
-	struct kafka *kafka, const rd_kafka_message_t *message, struct record *record)
-{
-	rd_kafka_headers_t *headers;
-	const char *name;
-	const void *value;
-	size_t size;
-
-	if (rd_kafka_message_headers(message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR)
-		return;
-	while (rd_kafka_header_get_all(headers, record->header_count, &name, &value, &size) ==
-		RD_KAFKA_RESP_ERR_NO_ERROR) {
-		if (record->header_count == kafka->headers_size) {
-			kafka->headers_size = kafka->headers_size ? 2 * kafka->headers_size : 16;
-			kafka->headers = xreallocarray(
-				kafka->headers, kafka->headers_size, sizeof(*kafka->headers));
-		}
-		kafka->headers[record->header_count++] =
-			(struct header){span_of(name), {value, value ? size : 0}};
-	}
-	record->headers = kafka->headers;
-}
-
-static void fill_record(
-	struct kafka *kafka, const rd_kafka_message_t *message, struct record *record)
-{
-	rd_kafka_timestamp_type_t type;
-	int64_t timestamp_ms = rd_kafka_message_timestamp(message, &type);
-
-	*record = (struct record){
-		.topic = rd_kafka_topic_name(message->rkt),
-		.partition = message->partition,
-		.offset = message->offset,
-		.timestamp_ms = type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE ? -1 : timestamp_ms,
-		.key = {message->key, message->key ? message->key_len : 0},
-		.value = {message->payload, message->payload ? message->len : 0},
-	};
-	fill_headers(kafka, message, record);
-}
-
 /* One at a time: before 2.1.0 a batch counts records as read that a rebalance then throws away. */
 static rd_kafka_message_t *next_message(struct kafka *kafka)
 {
@@ -123,7 +83,7 @@ int kafka_read(struct kafka *kafka, struct record *record, struct kafka_partitio
 #if RD_KAFKA_VERSION >= 0x020100ff
 		assigned->leader_epoch = rd_kafka_message_leader_epoch(kafka->current);
 #endif
-		fill_record(kafka, kafka->current, record);
+		kafka_fill_record(kafka->current, &kafka->headers, record);
 		*from = &assigned->partition;
 		return 1;
 	}

@@ -23,6 +23,7 @@ static const struct command *const commands[] = {
 	&cmd_table,
 	&cmd_report,
 	&cmd_replay,
+	&cmd_verify,
 	&cmd_serve,
 	&cmd_projections,
 	&cmd_source,

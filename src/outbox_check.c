@@ -2,8 +2,6 @@
  */
 #include "outbox_internal.h"
 
-#include "json_equal.h"
-
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -195,23 +193,6 @@ static void match_ids(struct outbox *outbox, struct stream *stream, const struct
 	}
 }
 
-static bool same_images(const struct event *event, const struct sighting *sighting)
-{
-	static const char *const members[] = {"key", "before", "after"};
-	struct js_doc a = {0}, b = {0};
-	struct error ignored = {0};
-	bool same;
-	size_t i;
-
-	same = sighting->data.ptr && js_parse(&a, event->data, JS_MAX_DEPTH, &ignored) &&
-	       js_parse(&b, sighting->data, JS_MAX_DEPTH, &ignored);
-	for (i = 0; same && i < sizeof(members) / sizeof(members[0]); i++)
-		same = js_equal(&a, js_member(&a, 0, members[i]), &b, js_member(&b, 0, members[i]));
-	js_doc_clear(&a);
-	js_doc_clear(&b);
-	return same;
-}
-
 /* append.md, section 5: the same change at another offset. */
 static void match_repeats(
 	struct check *check, struct stream *stream, const struct sighting *sighting)
@@ -224,10 +205,7 @@ static void match_repeats(
 	if (position_compare(sighting->position, check->repeat_below) < 0)
 		check->repeat_bounded = true;
 	TAILQ_FOREACH (event, &stream->queue, entry) {
-		if (!event->found && !event->sentinel && event->op == sighting->op &&
-			span_equal(event->source, sighting->source) &&
-			span_equal(event->position, sighting->position) &&
-			span_equal(event->txid, sighting->txid) && same_images(event, sighting))
+		if (!event->found && !event->sentinel && readback_is_repeat(sighting, event))
 			event->found = true;
 	}
 }
@@ -401,22 +379,6 @@ static void soft_deleted(struct outbox *outbox, struct stream *stream)
 	}
 }
 
-/* The metadata of a soft-deleted stream says {"$tb":9223372036854775807}. */
-static bool says_deleted(const struct outbox_page *page)
-{
-	struct js_doc doc = {0};
-	struct error ignored = {0};
-	int64_t before = 0;
-	bool deleted;
-
-	deleted = page->count > 0 && page->events[0].data.ptr &&
-		  js_parse(&doc, page->events[0].data, 64, &ignored) &&
-		  span_to_int64(js_text(&doc, js_member(&doc, 0, "$tb")), &before) &&
-		  before == INT64_MAX;
-	js_doc_clear(&doc);
-	return deleted;
-}
-
 static bool first_is_sentinel(const struct stream *stream)
 {
 	const struct event *event = TAILQ_FIRST(&stream->queue);
@@ -441,7 +403,8 @@ static void no_stream(struct outbox *outbox, struct stream *stream)
 static void metadata_read(struct outbox *outbox, struct stream *stream, enum read_outcome outcome,
 	const struct outbox_page *page)
 {
-	if (outcome == READ_PAGE && says_deleted(page)) {
+	if (outcome == READ_PAGE && page->count > 0 &&
+		readback_says_deleted(page->events[0].data)) {
 		soft_deleted(outbox, stream);
 	} else {
 		/* The read lags behind the conflict, or what it named is gone with its leader: -1

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "event.h"
+#include "json_equal.h"
 
 static struct span text_member(struct readback *readback, uint32_t object, const char *name)
 {
@@ -100,6 +101,45 @@ void readback_parse(struct readback *readback, const struct stored_event *event,
 		return;
 	sighting->ours = true;
 	read_rest(readback, sighting);
+}
+
+static bool same_images(const struct sighting *sighting, const struct event *event)
+{
+	static const char *const members[] = {"key", "before", "after"};
+	struct js_doc a = {0}, b = {0};
+	struct error ignored = {0};
+	bool same;
+	size_t i;
+
+	same = sighting->data.ptr && js_parse(&a, event->data, JS_MAX_DEPTH, &ignored) &&
+	       js_parse(&b, sighting->data, JS_MAX_DEPTH, &ignored);
+	for (i = 0; same && i < sizeof(members) / sizeof(members[0]); i++)
+		same = js_equal(&a, js_member(&a, 0, members[i]), &b, js_member(&b, 0, members[i]));
+	js_doc_clear(&a);
+	js_doc_clear(&b);
+	return same;
+}
+
+bool readback_is_repeat(const struct sighting *sighting, const struct event *event)
+{
+	return event->op == sighting->op && span_equal(event->source, sighting->source) &&
+	       span_equal(event->position, sighting->position) &&
+	       span_equal(event->txid, sighting->txid) && same_images(sighting, event);
+}
+
+/* The metadata of a soft-deleted stream says {"$tb":9223372036854775807}. */
+bool readback_says_deleted(struct span data)
+{
+	struct js_doc doc = {0};
+	struct error ignored = {0};
+	int64_t before = 0;
+	bool deleted;
+
+	deleted = data.ptr && js_parse(&doc, data, 64, &ignored) &&
+		  span_to_int64(js_text(&doc, js_member(&doc, 0, "$tb")), &before) &&
+		  before == INT64_MAX;
+	js_doc_clear(&doc);
+	return deleted;
 }
 
 void readback_clear(struct readback *readback)

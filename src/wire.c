@@ -6,6 +6,7 @@
 #include "eventstore.h"
 #include "kafka.h"
 #include "kafka_produce.h"
+#include "kafka_scan.h"
 #include "registry.h"
 
 struct mapping *wire_mapping(const struct config *config, struct error *error)
@@ -112,4 +113,22 @@ struct kafka_producer *wire_kafka_producer(
 	producer = kafka_producer_new(&options, topic, forever, error);
 	free(properties);
 	return producer;
+}
+
+struct kafka_scan *wire_kafka_scan(
+	const struct config *config, const char *topic, int timeout_ms, struct error *error)
+{
+	struct kafka_property *properties = xcalloc(config->kafka.count, sizeof(*properties));
+	struct kafka_options options;
+	struct kafka_scan *scan = NULL;
+
+	if (fill_kafka_options(config, properties, &options, error)) {
+		if (topic) {
+			options.topics = &topic;
+			options.topic_count = 1;
+		}
+		scan = kafka_scan_new(&options, timeout_ms, error);
+	}
+	free(properties);
+	return scan;
 }
