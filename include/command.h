@@ -51,6 +51,7 @@ extern const struct command cmd_run;
 extern const struct command cmd_serve;
 extern const struct command cmd_show;
 extern const struct command cmd_source;
+extern const struct command cmd_status;
 extern const struct command cmd_table;
 extern const struct command cmd_verify;
 

@@ -26,6 +26,7 @@ struct event {
 	struct ticket ticket;
 	int64_t offset;	  /* of the record */
 	int64_t kafka_ts; /* the record's timestamp in ms, as in the metadata */
+	int64_t ts_ms;	  /* the change's time in the database, -1 unknown */
 	char id[37];	  /* UUID text in lower case, NUL-terminated */
 	char op; /* the change's op letter; 0 where it has none (outbox, transaction, ddl) */
 	bool may_create;     /* op c or r: an unknown stream may be tried at expected version -1 */

@@ -30,6 +30,9 @@ void http_server_free(struct http_server *server);
 const char *http_server_address(const struct http_server *server);
 /* True if only this machine can connect. */
 bool http_server_is_local(const struct http_server *server);
+/* Readable when a turn has something to do: for a loop that sleeps elsewhere. It needs a turn now
+ * and then all the same: connections that are silent for long are closed in it. */
+int http_server_fd(const struct http_server *server);
 /* One turn: takes what has come and answers, and waits up to timeout_ms for it. */
 void http_server_run(struct http_server *server, int timeout_ms);
 

@@ -96,6 +96,9 @@ void kafka_store(struct kafka *kafka, struct kafka_partition *partition, int64_t
 /* The next offset that the library would read, past control records; -1 unknown. */
 int64_t kafka_position(struct kafka *kafka, const struct kafka_partition *partition);
 
+/* The end of the log as the last fetch told it, without asking; -1 unknown. */
+int64_t kafka_known_end(struct kafka *kafka, const struct kafka_partition *partition);
+
 /* Starts leaving the group: a KAFKA_REVOKE for what is assigned comes, then kafka_closed() turns
  * true. Keep calling kafka_control. */
 void kafka_close(struct kafka *kafka);

@@ -36,6 +36,7 @@ void histogram_add(struct histogram *histogram, int64_t value)
 		value = 0;
 	histogram->counts[bucket_of(value)]++;
 	histogram->count++;
+	histogram->sum += value;
 	if (value > histogram->largest)
 		histogram->largest = value;
 }
@@ -53,4 +54,14 @@ int64_t histogram_percentile(const struct histogram *histogram, double percent)
 								  : histogram->largest;
 	}
 	return 0;
+}
+
+int64_t histogram_at_most(const struct histogram *histogram, int64_t limit)
+{
+	int64_t count = 0;
+	size_t i;
+
+	for (i = 0; i < HISTOGRAM_BUCKETS && bucket_end(i) <= limit; i++)
+		count += histogram->counts[i];
+	return count;
 }

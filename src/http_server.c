@@ -215,8 +215,7 @@ static struct MHD_Daemon *start(struct http_server *server, const union address 
 		flags |= MHD_USE_IPv6;
 	return MHD_start_daemon(flags, 0, NULL, NULL, answer, server, MHD_OPTION_SOCK_ADDR,
 		&address->any, MHD_OPTION_CONNECTION_LIMIT, (unsigned)MAX_CONNECTIONS,
-		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
-		MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
+		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_END);
 }
 
 struct http_server *http_server_new(
@@ -261,6 +260,14 @@ const char *http_server_address(const struct http_server *server)
 bool http_server_is_local(const struct http_server *server)
 {
 	return server->local;
+}
+
+int http_server_fd(const struct http_server *server)
+{
+	const union MHD_DaemonInfo *info =
+		MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+
+	return info ? info->epoll_fd : -1;
 }
 
 void http_server_run(struct http_server *server, int timeout_ms)

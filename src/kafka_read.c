@@ -127,3 +127,12 @@ int64_t kafka_position(struct kafka *kafka, const struct kafka_partition *partit
 	rd_kafka_topic_partition_list_destroy(list);
 	return position;
 }
+
+int64_t kafka_known_end(struct kafka *kafka, const struct kafka_partition *partition)
+{
+	int64_t low, high;
+	rd_kafka_resp_err_t code = rd_kafka_get_watermark_offsets(
+		kafka->rk, partition->topic, partition->partition, &low, &high);
+
+	return code || high < 0 ? -1 : high;
+}

@@ -16,6 +16,7 @@
 static const struct command *const commands[] = {
 	&cmd_run,
 	&cmd_check,
+	&cmd_status,
 	&cmd_map,
 	&cmd_history,
 	&cmd_show,

@@ -476,6 +476,8 @@ static struct event *make_event(struct mapping *mapping)
 	memset(event, 0, sizeof(*event));
 	event->offset = record->offset;
 	event->kafka_ts = record->timestamp_ms;
+	if (!span_to_int64(change->ts_ms, &event->ts_ms))
+		event->ts_ms = -1;
 	event->op = (char)(op.len ? op.ptr[0] : 0);
 	event->may_create = event->op == 'c' || event->op == 'r' || event->op == 'i';
 	event->unless_deleted = mapping->is_delete;

@@ -100,6 +100,7 @@ static void send_work(struct pipeline *pipeline, int64_t now_ms)
 		case OUTBOX_NOTHING:
 			return;
 		case OUTBOX_APPEND:
+			histogram_add(&pipeline->tally.batch, (int64_t)work.count);
 			eventstore_append(pipeline->store, work.name, work.expected, work.bodies,
 				work.count, work.stream);
 			break;
@@ -140,6 +141,7 @@ static void take_result(
 		result->events, result->event_count, result->last_number, result->at_start};
 
 	log_appended(pipeline, result);
+	tally_request(&pipeline->tally, result, pipeline->now_wall_ms);
 	if (result->user == pipeline)
 		probed(pipeline, result, now_ms);
 	else if (result->user == &pipeline->group)
@@ -200,12 +202,14 @@ static int sleep_ms(struct pipeline *pipeline, int64_t now_ms)
 
 static void wait_for_news(struct pipeline *pipeline, int64_t now_ms)
 {
-	struct pollfd fds[4] = {{.fd = pipeline->signal_fd, .events = POLLIN}};
+	struct pollfd fds[5] = {{.fd = pipeline->signal_fd, .events = POLLIN}};
 	size_t count = 1, data = 0;
 
 	if (avro_fd(pipeline) >= 0)
 		fds[count++] = (struct pollfd){.fd = avro_fd(pipeline), .events = POLLIN};
-
+	if (pipeline->status.server)
+		fds[count++] = (struct pollfd){
+			.fd = http_server_fd(pipeline->status.server), .events = POLLIN};
 	if (pipeline->kafka) {
 		fds[count++] =
 			(struct pollfd){.fd = kafka_control_fd(pipeline->kafka), .events = POLLIN};
@@ -224,6 +228,7 @@ static void turn(struct pipeline *pipeline)
 {
 	int64_t now_ms = clock_ms();
 
+	pipeline->now_wall_ms = wall_ms();
 	take_signals(pipeline);
 	take_control(pipeline, now_ms);
 	/* Answers first: they free the slots that new work goes into. */
@@ -240,6 +245,7 @@ static void turn(struct pipeline *pipeline)
 	if (pipeline->kafka)
 		feeds_store_offsets(pipeline, now_ms - pipeline->last_tick_ms >= TICK_MS);
 	report_turn(pipeline, now_ms);
+	status_turn(pipeline, now_ms);
 }
 
 /* After the stop: true when nothing is left that could still be settled in time. */
@@ -364,12 +370,15 @@ static bool open_parts(struct pipeline *pipeline, struct error *error)
 		error_set(error, ERROR_FATAL, "signalfd: %s", strerror(errno));
 		return false;
 	}
+	if (!status_open(pipeline, error))
+		return false;
 	pipeline->started_ms = pipeline->last_summary_ms = clock_ms();
 	return true;
 }
 
 static void close_parts(struct pipeline *pipeline)
 {
+	status_close(pipeline);
 	feeds_free(pipeline);
 	outbox_free(pipeline->outbox);
 	eventstore_free(pipeline->store);
@@ -377,6 +386,7 @@ static void close_parts(struct pipeline *pipeline)
 	mapping_free(pipeline->mapping);
 	group_clear(&pipeline->group);
 	strbuf_clear(&pipeline->group_name);
+	tally_clear(&pipeline->tally);
 	free(pipeline->description);
 	if (pipeline->signal_fd >= 0)
 		close(pipeline->signal_fd);
@@ -388,6 +398,7 @@ int pipeline_run(const struct config *config, const struct pipeline_options *opt
 	struct error error = {0};
 
 	TAILQ_INIT(&pipeline.feeds);
+	tally_init(&pipeline.tally);
 	if (!open_parts(&pipeline, &error)) {
 		log_line(LOG_ERROR, "cannot start", "error", error.text, NULL);
 		close_parts(&pipeline);

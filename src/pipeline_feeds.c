@@ -24,6 +24,7 @@ static struct partition_feed *feed_new(struct pipeline *pipeline, struct kafka_p
 	feed->feed.generation = mapping_generation(pipeline->mapping, partition->topic);
 	feed->feed.partition = partition->partition;
 	feed->partition = partition;
+	feed->tally = tally_topic(&pipeline->tally, partition->topic);
 	feed->stored = feed->end = -1;
 	watermark_init(&feed->mark);
 	partition->user = feed;
@@ -186,6 +187,7 @@ static void assigned(struct pipeline *pipeline, const struct kafka_event *event)
 		return;
 	}
 	pipeline->assigned_once = true;
+	pipeline->tally.rebalances++;
 	pipeline->assigned_ms = clock_ms();
 	for (i = 0; i < event->partition_count; i++) {
 		struct partition_feed *feed = feed_new(pipeline, event->partitions[i]);
@@ -377,8 +379,8 @@ bool feeds_have_room(struct pipeline *pipeline)
 	       may_take(pipeline) && !any_ring_full(pipeline);
 }
 
-static void record_refused(
-	struct pipeline *pipeline, const struct record *record, const struct error *why)
+static void record_refused(struct pipeline *pipeline, struct partition_feed *feed,
+	const struct record *record, const struct error *why)
 {
 	struct error error = {0};
 
@@ -387,14 +389,14 @@ static void record_refused(
 		"--skip %s:%d:%" PRId64 ")",
 		record->topic, record->partition, record->offset, why->text, record->topic,
 		record->partition, record->offset);
-	pipeline->counts.refused++;
+	tally_outcome(pipeline, feed, REFUSED);
 	pipeline_fail(pipeline, 1, &error);
 }
 
 static void settle_at_once(
 	struct pipeline *pipeline, struct partition_feed *feed, uint64_t slot, const char *reason)
 {
-	pipeline->counts.skipped++;
+	tally_outcome(pipeline, feed, SKIPPED);
 	report_skip(pipeline, reason);
 	watermark_done(&feed->mark, slot);
 }
@@ -431,7 +433,7 @@ static void take_record(
 	/* The library may hand a record out again around a rebalance. */
 	if (record->offset <= feed->mark.last)
 		return;
-	pipeline->counts.delivered++;
+	tally_outcome(pipeline, feed, DELIVERED);
 	slot = watermark_begin(&feed->mark, record->offset);
 	if (group_skips(&pipeline->group, record->topic, record->partition, record->offset)) {
 		log_line(LOG_WARN, "skipped by the operator", "topic", record->topic, "partition",
@@ -443,7 +445,7 @@ static void take_record(
 	case MAPPING_EVENT:
 		if (too_large(pipeline, event, &error)) {
 			event_free(event);
-			record_refused(pipeline, record, &error);
+			record_refused(pipeline, feed, record, &error);
 			return;
 		}
 		event->ticket.slot = slot;
@@ -453,7 +455,7 @@ static void take_record(
 		settle_at_once(pipeline, feed, slot, reason);
 		return;
 	case MAPPING_REFUSED:
-		record_refused(pipeline, record, &error);
+		record_refused(pipeline, feed, record, &error);
 		return;
 	}
 }
@@ -573,7 +575,7 @@ static void refused(struct pipeline *pipeline, const struct event *event, const 
 	struct error why = {0};
 
 	error_set(&why, ERROR_REFUSED, "%s", reason);
-	record_refused(pipeline, &record, &why);
+	record_refused(pipeline, (struct partition_feed *)event->ticket.feed, &record, &why);
 }
 
 void feeds_settle(void *user, struct event *event, enum settlement how, const char *reason)
@@ -585,20 +587,22 @@ void feeds_settle(void *user, struct event *event, enum settlement how, const ch
 	pipeline->pending -= !event->sentinel;
 	switch (how) {
 	case SETTLED_APPENDED:
-		pipeline->counts.appended++;
+		tally_outcome(pipeline, feed, APPENDED);
+		tally_appended(&pipeline->tally, event, pipeline->now_wall_ms);
 		break;
 	case SETTLED_DUPLICATE:
-		pipeline->counts.duplicate++;
+		tally_outcome(pipeline, feed, DUPLICATE);
 		break;
 	case SETTLED_SKIPPED:
-		pipeline->counts.skipped++;
+		tally_outcome(pipeline, feed, SKIPPED);
 		report_skip(pipeline, reason);
 		break;
 	case SETTLED_REFUSED:
 		refused(pipeline, event, reason);
 		break;
 	case SETTLED_DROPPED:
-		pipeline->counts.dropped += !event->sentinel;
+		if (!event->sentinel)
+			tally_outcome(pipeline, feed, DROPPED);
 		break;
 	case SETTLED_PRESENT:
 		feed->sentinel = SENTINEL_NONE;

@@ -1,17 +1,74 @@
 /* What the files of the pipeline share: pipeline.c (the loop), pipeline_feeds.c (partitions and
  * their records), pipeline_avro.c (records in Avro), pipeline_group.c (the group's own stream),
- * pipeline_report.c (what a person sees). */
+ * pipeline_tally.c (what is counted), pipeline_report.c (what a person sees), pipeline_status.c and
+ * pipeline_metrics.c (what is asked over HTTP). */
 #ifndef ROWSTREAM_PIPELINE_INTERNAL_H
 #define ROWSTREAM_PIPELINE_INTERNAL_H
 
 #include <sys/queue.h>
 
 #include "eventstore.h"
+#include "histogram.h"
+#include "http_server.h"
 #include "kafka.h"
 #include "mapping.h"
 #include "outbox.h"
 #include "pipeline.h"
+#include "table.h"
 #include "watermark.h"
+
+/* Each record delivered ends as exactly one of the others. */
+enum outcome {
+	DELIVERED,
+	APPENDED,
+	DUPLICATE,
+	SKIPPED,
+	REFUSED,
+	DROPPED, /* its partition was revoked before it was settled */
+	OUTCOMES,
+};
+
+extern const char *const outcome_names[OUTCOMES];
+
+/* Of one topic; it outlives the topic's partitions here. */
+struct topic_tally {
+	SLIST_ENTRY(topic_tally) entry;
+	char *topic;
+	uint64_t counts[OUTCOMES];
+};
+
+/* The letters that Debezium has, and all else. */
+#define TALLY_OPS "cudrtmi"
+#define TALLY_OP_COUNT sizeof(TALLY_OPS)
+
+/* Events appended, of one table: "schema.table", "" where the change names none. */
+struct table_tally {
+	struct span table;
+	uint64_t ops[TALLY_OP_COUNT]; /* as in TALLY_OPS; the last one: any other */
+	char text[];
+};
+
+/* What is counted beside outcomes; since the start. */
+struct tally {
+	SLIST_HEAD(, topic_tally) topics; /* by name */
+	struct table tables;		  /* of struct table_tally */
+	struct table_tally *recent;
+	struct histogram delay_ms;  /* database to store */
+	struct histogram append_us; /* a request, from its start to its answer */
+	struct histogram batch;	    /* events a request */
+	uint64_t appends[APPEND_UNKNOWN + 1];
+	uint64_t rebalances;
+	int64_t success_wall_ms; /* when the store took events last: wall_ms; 0 never */
+};
+
+/* What is told over HTTP. */
+struct status {
+	struct http_server *server; /* NULL: nothing is served */
+	int64_t looked_ms;	    /* when the numbers below were taken */
+	uint64_t settled;	    /* records, then */
+	int64_t moved_ms;	    /* when their number changed last */
+	double rate;		    /* records settled a second, smoothed */
+};
 
 /* Is the record before the committed offset still the one that was committed? (append.md, 7) */
 enum sentinel_state {
@@ -25,6 +82,7 @@ struct partition_feed {
 	struct feed feed;
 	TAILQ_ENTRY(partition_feed) entry;
 	struct kafka_partition *partition;
+	struct topic_tally *tally;
 	struct watermark mark;
 	enum sentinel_state sentinel;
 	int64_t stored;	  /* last offset given to kafka_store */
@@ -50,10 +108,6 @@ enum stop_reason {
 	STOP_SIGNAL,  /* SIGTERM, SIGINT */
 	STOP_REFUSAL, /* a record was refused: what was read before it is still sent */
 	STOP_ERROR,   /* error says why; exit_code */
-};
-
-struct counts {
-	uint64_t delivered, appended, duplicate, skipped, refused, dropped;
 };
 
 /* Skipped records by reason; the reasons are few static texts. */
@@ -99,7 +153,10 @@ struct pipeline {
 	size_t skips_written;
 	bool mapping_accepted; /* this run changed the mapping */
 
-	struct counts counts;
+	uint64_t counts[OUTCOMES];
+	struct tally tally;
+	int64_t now_wall_ms; /* of this turn of the loop */
+	struct status status;
 	struct skip_reason skips[SKIP_REASONS];
 	int64_t started_ms, last_progress_ms, last_summary_ms, last_tick_ms;
 	uint64_t last_delivered; /* at the last progress line */
@@ -153,6 +210,27 @@ void group_turn(struct pipeline *pipeline, int64_t now_ms);
 void group_result(
 	struct pipeline *pipeline, const struct eventstore_result *result, int64_t now_ms);
 void group_read_again(struct pipeline *pipeline);
+
+/* pipeline_tally.c */
+void tally_init(struct tally *tally);
+void tally_clear(struct tally *tally);
+struct topic_tally *tally_topic(struct tally *tally, const char *topic);
+void tally_outcome(struct pipeline *pipeline, struct partition_feed *feed, enum outcome outcome);
+/* The store took it now. */
+void tally_appended(struct tally *tally, const struct event *event, int64_t now_wall_ms);
+void tally_request(
+	struct tally *tally, const struct eventstore_result *result, int64_t now_wall_ms);
+
+/* pipeline_status.c: opened before the loop. False and error (ERROR_INPUT): cannot listen. */
+bool status_open(struct pipeline *pipeline, struct error *error);
+void status_close(struct pipeline *pipeline);
+void status_turn(struct pipeline *pipeline, int64_t now_ms);
+/* The offset that a restart would go on from, and how many are behind it; -1 while the log's end
+ * is not known. */
+int64_t status_next(const struct partition_feed *feed);
+int64_t status_lag(struct pipeline *pipeline, const struct partition_feed *feed);
+/* pipeline_metrics.c: adds them in Prometheus' text format. */
+void metrics_add(struct pipeline *pipeline, struct strbuf *out);
 
 /* pipeline_report.c */
 void report_start(const struct pipeline *pipeline);

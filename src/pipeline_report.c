@@ -51,7 +51,7 @@ static int64_t left_to_read(const struct pipeline *pipeline)
 
 static void progress(struct pipeline *pipeline, int64_t now_ms)
 {
-	const struct counts *counts = &pipeline->counts;
+	const uint64_t *counts = pipeline->counts;
 	int64_t elapsed_ms = now_ms - pipeline->last_progress_ms;
 	struct outbox_stats stats;
 	char line[256];
@@ -59,15 +59,15 @@ static void progress(struct pipeline *pipeline, int64_t now_ms)
 
 	if (elapsed_ms < PROGRESS_EVERY_MS || !log_is_terminal())
 		return;
-	rate = (double)(counts->delivered - pipeline->last_delivered) * 1000 / (double)elapsed_ms;
+	rate = (double)(counts[DELIVERED] - pipeline->last_delivered) * 1000 / (double)elapsed_ms;
 	pipeline->rate = 0.7 * pipeline->rate + 0.3 * rate;
-	pipeline->last_delivered = counts->delivered;
+	pipeline->last_delivered = counts[DELIVERED];
 	pipeline->last_progress_ms = now_ms;
 	outbox_stats(pipeline->outbox, &stats);
 	snprintf(line, sizeof(line),
 		"%" PRIu64 " records: %" PRIu64 " appended, %" PRIu64 " there already, %" PRIu64
 		" skipped, %zu waiting; %.0f/s, %" PRId64 " to read%s",
-		counts->delivered, counts->appended, counts->duplicate, counts->skipped,
+		counts[DELIVERED], counts[APPENDED], counts[DUPLICATE], counts[SKIPPED],
 		stats.events, pipeline->rate, left_to_read(pipeline),
 		stats.outage ? "; EventStoreDB is away" : "");
 	log_progress(line);
@@ -75,14 +75,15 @@ static void progress(struct pipeline *pipeline, int64_t now_ms)
 
 static void log_counts(const struct pipeline *pipeline, const char *message)
 {
-	const struct counts *counts = &pipeline->counts;
+	const uint64_t *counts = pipeline->counts;
 
-	log_line(LOG_INFO, message, "delivered", log_number((long long)counts->delivered),
-		"appended", log_number((long long)counts->appended), "duplicate",
-		log_number((long long)counts->duplicate), "skipped",
-		log_number((long long)counts->skipped), "refused",
-		log_number((long long)counts->refused), "dropped",
-		log_number((long long)counts->dropped), "in_flight",
+	log_line(LOG_INFO, message, outcome_names[DELIVERED],
+		log_number((long long)counts[DELIVERED]), outcome_names[APPENDED],
+		log_number((long long)counts[APPENDED]), outcome_names[DUPLICATE],
+		log_number((long long)counts[DUPLICATE]), outcome_names[SKIPPED],
+		log_number((long long)counts[SKIPPED]), outcome_names[REFUSED],
+		log_number((long long)counts[REFUSED]), outcome_names[DROPPED],
+		log_number((long long)counts[DROPPED]), "in_flight",
 		log_number((long long)pipeline->pending), NULL);
 }
 

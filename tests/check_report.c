@@ -42,6 +42,21 @@ START_TEST(a_histogram_takes_any_number)
 }
 END_TEST
 
+START_TEST(a_histogram_counts_up_to_a_limit)
+{
+	struct histogram histogram = {0};
+	int64_t i;
+
+	for (i = 0; i < 5000; i++)
+		histogram_add(&histogram, i);
+	for (i = 1; i <= 4096; i *= 2)
+		ck_assert_int_eq(histogram_at_most(&histogram, i - 1), i);
+	ck_assert_int_eq(histogram_at_most(&histogram, 50), 51);
+	ck_assert_int_eq(histogram_at_most(&histogram, INT64_MAX), 5000);
+	ck_assert_int_eq(histogram.sum, 5000 * 4999 / 2);
+}
+END_TEST
+
 /* --- Reports --- */
 
 static struct row_event change(char op, const char *table, const char *stream, int64_t revision,
@@ -266,6 +281,7 @@ int main(void)
 
 	tcase_add_test(tcase, percentiles_are_never_too_low);
 	tcase_add_test(tcase, a_histogram_takes_any_number);
+	tcase_add_test(tcase, a_histogram_counts_up_to_a_limit);
 	tcase_add_test(tcase, events_are_added_up);
 	tcase_add_test(tcase, the_hottest_rows_are_kept);
 	tcase_add_test(tcase, too_many_open_transactions_are_told);

@@ -321,6 +321,23 @@ def write_capture(path, records):
     return path
 
 
+def tell(kafka, line):
+    """One command to an embedded Kafka that was started with --control."""
+    answers = len(kafka.lines["stdout"])
+    kafka._process.stdin.write(line.encode() + b"\n")
+    kafka._process.stdin.flush()
+    wait_until(lambda: len(kafka.lines["stdout"]) > answers, f"Kafka answers {line}")
+    assert kafka.lines["stdout"][-1].startswith("ok"), kafka.report()
+
+
+def controlled_kafka(bench, *captures, partitions=1):
+    files = [bench.capture(one) for one in captures]
+    kafka = bench.program("rowstream-devkafka", "--control", "--partitions", partitions, *files,
+                          stdin=subprocess.PIPE)
+    kafka.bootstrap = kafka.await_ready()
+    return kafka
+
+
 class Workbench:
     """Everything that one test started, in a directory of its own."""
 

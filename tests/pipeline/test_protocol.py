@@ -6,7 +6,7 @@ import signal
 import pytest
 
 import harness
-from harness import fixture, record, row_change, wait_until
+from harness import controlled_kafka, fixture, record, row_change, tell, wait_until
 from test_run import (assert_adds_up, assert_streams, expected_streams, run_to_end, totals)
 
 
@@ -20,23 +20,6 @@ def changes(count, start=0, rows=10, partition=0, topic="srv.public.t", ts=17000
                           row_change(op, after={"id": row, "n": offset}, lsn=offset),
                           partition=partition, ts=ts + offset))
     return out
-
-
-def tell(kafka, line):
-    """One command to an embedded Kafka that was started with --control."""
-    answers = len(kafka.lines["stdout"])
-    kafka._process.stdin.write(line.encode() + b"\n")
-    kafka._process.stdin.flush()
-    wait_until(lambda: len(kafka.lines["stdout"]) > answers, f"Kafka answers {line}")
-    assert kafka.lines["stdout"][-1].startswith("ok"), kafka.report()
-
-
-def controlled_kafka(bench, *captures, partitions=1):
-    files = [bench.capture(one) for one in captures]
-    kafka = bench.program("rowstream-devkafka", "--control", "--partitions", partitions, *files,
-                          stdin=harness.subprocess.PIPE)
-    kafka.bootstrap = kafka.await_ready()
-    return kafka
 
 
 def count_of(store, stream):

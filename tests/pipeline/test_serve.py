@@ -262,3 +262,10 @@ def test_the_bank_as_the_command_shows_it(serve):
         page = answer["next"]
     assert served == [one.get("row", one) for one in rows]
     assert len(served) == 104
+
+
+def test_an_address_belongs_to_one(serve, bench):
+    first = serve(PEOPLE)
+    second = bench.rowstream("serve", "-c", first.config, "--listen", first.address)
+    assert second.returncode == 2
+    assert f"cannot listen on {first.address}" in second.stderr
