@@ -35,6 +35,10 @@ enum kafka_scan_step { KAFKA_SCAN_RECORD, KAFKA_SCAN_END, KAFKA_SCAN_FAILED };
 enum kafka_scan_step kafka_scan_next(
 	struct kafka_scan *scan, struct record *record, size_t *extent, struct error *error);
 
+/* How many consumers the group has now. False: that cannot be told, error says why. */
+bool kafka_scan_members(
+	struct kafka_scan *scan, const char *group, int *members, struct error *error);
+
 /* The partition's end now; -1 and error (ERROR_RETRY): the broker does not say. */
 int64_t kafka_scan_end(struct kafka_scan *scan, size_t extent, struct error *error);
 

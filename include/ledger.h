@@ -34,6 +34,7 @@ struct ledger_sums {
 	 * repeats too; no event is due; cut off or deleted in the store; in the store, but not in
 	 * Kafka any more; not compared. */
 	int64_t behind, skipped, none, removed, older, elsewhere;
+	int64_t repaired; /* was missing */
 };
 
 struct ledger *ledger_new(void);

@@ -12,7 +12,7 @@
 #define BETWEEN_MS 200
 
 static const char *topic, *table;
-static bool sums_only;
+static bool sums_only, repair;
 
 static const struct flag flags[] = {
 	{.name = "topic",
@@ -26,6 +26,9 @@ static const struct flag flags[] = {
 	{.name = "sums",
 		.meaning = "no line for each finding, only the sums, in --format",
 		.on = &sums_only},
+	{.name = "repair",
+		.meaning = "append what is missing at the ends of streams",
+		.on = &repair},
 	READING_FLAGS,
 	{.name = NULL},
 };
@@ -37,11 +40,13 @@ static const struct rows_column finding_columns[] = {{"finding", ROWS_TEXT}, {"s
 	{"offset", ROWS_NUMBER}, {"text", ROWS_PROSE}};
 #define FINDING_COLUMNS (sizeof(finding_columns) / sizeof(finding_columns[0]))
 
-static void add_finding(struct verify *verify, const struct finding *finding, const char *text)
+void verify_tell(struct verify *verify, const struct finding *finding, const char *text)
 {
 	const struct ledger_partition *partition = ledger_partition(verify->ledger, finding->index);
 	char revision[24], number[24], offset[24];
 
+	if (sums_only)
+		return;
 	snprintf(revision, sizeof(revision), "%" PRId64, finding->revision);
 	snprintf(number, sizeof(number), "%" PRId32, partition->partition);
 	snprintf(offset, sizeof(offset), "%" PRId64, finding->offset);
@@ -60,12 +65,10 @@ void verify_find(struct verify *verify, const struct finding *finding, const cha
 	va_list args;
 
 	verify->findings++;
-	if (sums_only)
-		return;
 	va_start(args, format);
 	error_vset(&text, ERROR_REFUSED, format, args);
 	va_end(args);
-	add_finding(verify, finding, text.text);
+	verify_tell(verify, finding, text.text);
 }
 
 /* --- Progress --- */
@@ -105,7 +108,7 @@ static const struct rows_column sum_columns[] = {{"topic", ROWS_TEXT}, {"records
 	{"same", ROWS_NUMBER}, {"missing", ROWS_NUMBER}, {"doubled", ROWS_NUMBER},
 	{"out_of_order", ROWS_NUMBER}, {"different", ROWS_NUMBER}, {"other", ROWS_NUMBER},
 	{"behind", ROWS_NUMBER}, {"no_event", ROWS_NUMBER}, {"removed", ROWS_NUMBER},
-	{"older", ROWS_NUMBER}};
+	{"older", ROWS_NUMBER}, {"repaired", ROWS_NUMBER}};
 #define SUM_COLUMNS (sizeof(sum_columns) / sizeof(sum_columns[0]))
 
 static void add_sums(struct ledger_sums *to, const struct ledger_sums *from)
@@ -123,13 +126,15 @@ static void add_sums(struct ledger_sums *to, const struct ledger_sums *from)
 	to->removed += from->removed;
 	to->older += from->older;
 	to->elsewhere += from->elsewhere;
+	to->repaired += from->repaired;
 }
 
 static void print_sums(struct rows *rows, const char *name, const struct ledger_sums *sums)
 {
 	const int64_t numbers[SUM_COLUMNS - 1] = {sums->records - sums->elsewhere, sums->same,
 		sums->missing, sums->doubled, sums->disordered, sums->different, sums->other,
-		sums->behind, sums->none + sums->skipped, sums->removed, sums->older};
+		sums->behind, sums->none + sums->skipped, sums->removed, sums->older,
+		sums->repaired};
 	char texts[SUM_COLUMNS - 1][24];
 	struct span cells[SUM_COLUMNS] = {span_of(name)};
 	size_t i;
@@ -151,7 +156,7 @@ static void tell_sums(struct verify *verify)
 		rows_end(verify->reading.rows);
 		fputc('\n', output_file(verify->reading.output));
 	}
-	reading_rows(&verify->reading, sum_columns, SUM_COLUMNS);
+	reading_rows(&verify->reading, sum_columns, repair ? SUM_COLUMNS : SUM_COLUMNS - 1);
 	for (i = 0; i < count; i++) {
 		const char *name = ledger_partition(verify->ledger, i)->topic;
 
@@ -182,6 +187,8 @@ static void tell_end(struct verify *verify)
 		log_text(LOG_WARN,
 			"%" PRId64 " events were cut off in the store, or their streams deleted",
 			sums.removed);
+	if (sums.repaired)
+		log_text(LOG_INFO, "%" PRId64 " events were appended", sums.repaired);
 	if (verify->foreign)
 		log_text(LOG_INFO, "%" PRId64 " events of the store were not written by rowstream",
 			verify->foreign);
@@ -246,6 +253,8 @@ static bool compare(struct verify *verify, struct error *error)
 	if (!verify->walk || !read_group(verify, error) || !has_same_mapping(verify, error))
 		return false;
 	record_walk_skips(verify->walk, &verify->group);
+	if (repair && !verify_repair_open(verify, error))
+		return false;
 	if (verify->reading.format != ROWS_TABLE && !sums_only)
 		reading_rows(&verify->reading, finding_columns, FINDING_COLUMNS);
 	return verify_enter_records(verify, error) && verify_read_store(verify, error) &&
@@ -259,6 +268,7 @@ static void clear(struct verify *verify)
 	for (i = 0; verify->beyond && i < ledger_count(verify->ledger); i++)
 		free(verify->beyond[i].stream);
 	free(verify->beyond);
+	verify_repair_close(verify);
 	ledger_free(verify->ledger);
 	record_walk_close(verify->walk);
 	group_clear(&verify->group);
@@ -291,7 +301,7 @@ static int run(int argc, char **argv)
 const struct command cmd_verify = {
 	.name = "verify",
 	.summary = "compare what Kafka still holds with what the streams hold",
-	.usage = "[--topic TOPIC] [--table CATEGORY] [--sums]\n"
+	.usage = "[--topic TOPIC] [--table CATEGORY] [--sums] [--repair]\n"
 		 "Reads the topics from their beginning to their present end, makes of each record "
 		 "what 'run' makes of it, reads the streams, and prints a line for each event that "
 		 "is missing, doubled, out of order or different, then sums by topic. Nothing is "
@@ -301,12 +311,16 @@ const struct command cmd_verify = {
 		 "records Kafka does not hold any more (older), events that were cut off or whose "
 		 "streams were deleted in the store (removed).\n"
 		 "\n"
-		 "Exit code: 0 nothing found, 1 something found, 2 wrong usage or configuration, 3 "
-		 "Kafka or the store could not be read.\n"
+		 "--repair appends what is missing at the ends of streams, as 'run' would have, at "
+		 "explicit versions; never in the middle. It refuses while the group has members.\n"
+		 "\n"
+		 "Exit code: 0 nothing found (or all of it repaired), 1 something found, 2 wrong "
+		 "usage or configuration, 3 Kafka or the store could not be read.\n"
 		 "\n"
 		 "  rowstream verify\n"
 		 "  rowstream verify --table customers --format jsonl\n"
-		 "  rowstream verify --sums --format csv",
+		 "  rowstream verify --sums --format csv\n"
+		 "  rowstream verify --table customers --repair",
 	.run = run,
 	.flags = flags,
 	.max_arguments = 0,

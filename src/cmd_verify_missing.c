@@ -115,6 +115,11 @@ static bool is_folded(struct missing *missing, const struct event *event, struct
 
 /* --- Findings --- */
 
+static bool is_tail(enum ledger_trouble trouble)
+{
+	return trouble == LEDGER_MISSING_TAIL || trouble == LEDGER_MISSING_ALL;
+}
+
 static const char *words_of(enum ledger_trouble trouble, enum stream_state state)
 {
 	switch (trouble) {
@@ -130,7 +135,7 @@ static const char *words_of(enum ledger_trouble trouble, enum stream_state state
 	}
 }
 
-static void tell_missing(struct missing *missing, const struct record_step *step,
+static void tell_missing(struct missing *missing, struct record_step *step,
 	enum ledger_trouble trouble, struct error *error)
 {
 	struct verify *verify = missing->verify;
@@ -145,16 +150,19 @@ static void tell_missing(struct missing *missing, const struct record_step *step
 	} else if (state == STREAM_CUT &&
 		   (trouble == LEDGER_MISSING_FIRST || trouble == LEDGER_MISSING_ALL)) {
 		sums->removed++;
+	} else if (verify->repair && is_tail(trouble)) {
+		verify_repair_push(verify, step, error);
 	} else {
 		sums->missing++;
 		verify_find(verify,
 			&(struct finding){"missing", step->event->stream, -1, step->extent,
 				step->record->offset},
-			"%s", words_of(trouble, state));
+			"%s%s", words_of(trouble, state),
+			verify->repair ? "; not repaired: only ends of streams are" : "");
 	}
 }
 
-static void tell(struct missing *missing, const struct record_step *step, struct error *error)
+static void tell(struct missing *missing, struct record_step *step, struct error *error)
 {
 	struct verify *verify = missing->verify;
 	int64_t revision;
@@ -214,6 +222,8 @@ bool verify_tell_missing(struct verify *verify, struct error *error)
 		verify_count(verify, "records of Kafka, for the names of what is missing");
 		tell(&missing, step, error);
 	}
+	if (verify->repair && error->kind == ERROR_NONE)
+		verify_repair_finish(verify, error);
 	clear(&missing);
 	return error->kind == ERROR_NONE;
 }

@@ -93,8 +93,8 @@ bool kafka_take_rebalance(struct kafka *kafka, struct kafka_event *event);
 void kafka_decline_assignment(struct kafka *kafka);
 
 /* The message as a record, which borrows everything from it. */
-void kafka_fill_record(const rd_kafka_message_t *message, struct kafka_headers *headers,
-	struct record *record);
+void kafka_fill_record(
+	const rd_kafka_message_t *message, struct kafka_headers *headers, struct record *record);
 
 /* The user's properties, with ours where he says nothing; callbacks are the caller's. NULL and
  * error (ERROR_INPUT) for a property that librdkafka or our protocol refuses. */

@@ -10,6 +10,7 @@
 #define SLICE_MS 250
 /* How long a broker may stay silent in the middle. */
 #define PATIENCE_MS 30000
+#define MEMBERS_TIMEOUT_MS 5000
 
 struct kafka_scan {
 	rd_kafka_t *rk;
@@ -302,6 +303,28 @@ int64_t kafka_scan_end(struct kafka_scan *scan, size_t extent, struct error *err
 	if (code)
 		no_answer(scan, code, error);
 	return code ? -1 : high;
+}
+
+/* --- The group --- */
+
+bool kafka_scan_members(
+	struct kafka_scan *scan, const char *group, int *members, struct error *error)
+{
+	const struct rd_kafka_group_list *list = NULL;
+	rd_kafka_resp_err_t code = rd_kafka_list_groups(scan->rk, group, &list, MEMBERS_TIMEOUT_MS);
+	int i;
+
+	*members = 0;
+	for (i = 0; !code && i < list->group_cnt; i++) {
+		code = list->groups[i].err;
+		*members += list->groups[i].member_cnt;
+	}
+	if (list)
+		rd_kafka_group_list_destroy(list);
+	if (code)
+		error_set(error, ERROR_RETRY, "kafka: the members of group %s: %s%s", group,
+			rd_kafka_err2str(code), kafka_explain(code));
+	return !code;
 }
 
 /* --- Records --- */

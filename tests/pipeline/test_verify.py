@@ -388,3 +388,70 @@ def test_another_mapping_is_refused(bridged):
     config = bridged.config(bridged.store, mapping={"event_types": "words"})
     done = bridged.bench.rowstream("verify", "-c", config)
     assert done.returncode == 2 and "event_types: words" in done.stderr, done.stderr
+
+
+# --- --repair ---
+
+def test_ends_of_streams_are_repaired_and_nothing_else(bridged):
+    def edit(streams):
+        del streams["t-0"][2]
+        del streams["t-0"][3:]
+        del streams["t-1"][3:]
+        del streams["t-2"]
+    store = bridged.copy(edit)
+    found = bridged.verify(store, "--repair", code=1)
+    repaired = [("repaired", "t-0", None, 0, 8), ("repaired", "t-1", None, 1, 3),
+                ("repaired", "t-1", None, 1, 4)]
+    repaired += [("repaired", "t-2", None, 0, offset) for offset in (1, 3, 5, 7, 9)]
+    middle = [("missing", "t-0", None, 0, 4)]
+    assert sorted(found, key=str) == sorted(repaired + middle, key=str)
+    assert [event["metadata"]["offset"] for event in store.read("t-0")] == [0, 2, 6, 8]
+    for stream in ("t-1", "t-2"):
+        assert store.read(stream) == bridged.store.read(stream)
+    assert bridged.verify(store) == middle
+
+
+def test_a_store_that_lost_everything_is_filled_again(bench):
+    bridged = Bridged(bench, changes(rows=50, each=20))
+    store = bench.store()
+    assert len(bridged.verify(store, "--repair", code=0)) == 1000
+    assert "1000 events were appended" in bridged.stderr
+    assert store.row_streams() == bridged.store.row_streams()
+    assert bridged.verify(store) == []
+
+
+def test_what_repair_cannot_do_is_said(bench):
+    """A store that takes nothing from one stream; cut and deleted streams are left alone."""
+    bridged = Bridged(bench)
+    def edit(streams):
+        del streams["t-0"][4:]
+        del streams["t-1"][3:]
+    store = bridged.copy(edit)
+    set_metadata(store, "t-2", {"$tb": 9})
+    fault = b"too-large:method=POST,stream=t-0"
+    assert store.request("POST", "/devstore/faults", {"Content-Type": "application/x-faults"},
+                         fault)[0] in (200, 201, 204)
+    done = bench.rowstream("verify", "-c", bridged.config(store), "--repair", "--format", "csv")
+    assert done.returncode == 1, done.stderr
+    lines = done.stdout.splitlines()[1:]
+    assert [line.split(",")[0:2] for line in lines if line.startswith("repaired")] == [
+        ["repaired", "t-1"]] * 2
+    (refused,) = [line for line in lines if line.startswith("missing")]
+    assert refused.startswith("missing,t-0") and "not repaired: " in refused, refused
+    assert "413" in refused
+
+
+def test_a_store_that_is_away_while_it_is_repaired(bench):
+    bridged = Bridged(bench)
+    store = bridged.copy(lambda streams: streams.pop("t-1"))
+    fault = b"unavailable:method=POST"
+    assert store.request("POST", "/devstore/faults", {"Content-Type": "application/x-faults"},
+                         fault)[0] in (200, 201, 204)
+    done = bench.rowstream("verify", "-c", bridged.config(store), "--repair", "--format", "jsonl")
+    assert done.returncode == 3 and "takes no event any more" in done.stderr, done.stderr
+    *findings, last = map(json.loads, done.stdout.splitlines())
+    assert last["complete"] is False
+    assert {one["finding"] for one in findings} == {"missing"} and len(findings) == 5
+    store.heal()
+    assert [one[0] for one in bridged.verify(store, "--repair", code=0)] == ["repaired"] * 5
+    assert store.read("t-1") == bridged.store.read("t-1")
