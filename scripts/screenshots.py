@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Takes the README's pictures of the development store's page anew: scripts/screenshots.py BUILD
+"""Takes the README's pictures of pages anew: scripts/screenshots.py BUILD
 
 BUILD is a build directory. Needs chromium, chromium-driver and python3-selenium. Writes
-docs/images/devstore-*.png.
+docs/images/{devstore-*,serve-row,status}.png.
 """
 import os
 import pathlib
 import sys
+import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "pipeline"))
@@ -40,6 +41,13 @@ def fill(store, client):
         number + 1, "d", {"before": {"id": 3}, "after": None, "op": "d"}, {"offset": number + 1}))
 
 
+def save(driver, name):
+    target = ROOT / "docs" / "images" / f"{name}.png"
+    target.parent.mkdir(exist_ok=True)
+    driver.save_screenshot(str(target))
+    print(target.relative_to(ROOT), target.stat().st_size)
+
+
 def take(driver, url, name, place, opened):
     import harness
     driver.get("about:blank")
@@ -51,16 +59,10 @@ def take(driver, url, name, place, opened):
     driver.execute_script(
         "document.querySelectorAll('details.event').forEach((e, i) => e.open = i < arguments[0]);",
         opened)
-    target = ROOT / "docs" / "images" / f"devstore-{name}.png"
-    target.parent.mkdir(exist_ok=True)
-    driver.save_screenshot(str(target))
-    print(target.relative_to(ROOT), target.stat().st_size)
+    save(driver, f"devstore-{name}")
 
 
-def main():
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
-    os.environ["ROWSTREAM_BUILD"] = sys.argv[1]
+def take_devstore():
     import browser
     import devstore_client
     import harness
@@ -78,6 +80,42 @@ def main():
             take(driver, url, "phone", "#/streams/customers-2", 1)
     finally:
         store.end()
+
+
+def take_bridge(bench):
+    """A bridge that has written a bank's changes, and `serve` over what it wrote."""
+    import browser
+    import harness
+    store = bench.store()
+    config = bench.config(bench.kafka(harness.fixture_path("postgres-bank-readable")), store,
+                          ["^shopbank.*"], status={"listen": "127.0.0.1:0"})
+    bridge = bench.run(config)
+    status = bridge.await_line("stderr", r"status address=(\S+)").group(1)
+    shown = "return document.getElementById('figures').innerText.includes('2,893')"
+    with browser.browser(1000, 760) as driver:
+        driver.get(f"http://{status}/")
+        harness.wait_until(lambda: driver.execute_script(shown), "everything is appended")
+        save(driver, "status")
+    serve = bench.program("rowstream", "serve", "-c", config, "--listen", "127.0.0.1:0")
+    with browser.browser(1100, 560) as driver:
+        driver.get(serve.await_ready() + "/#/accounts/2")
+        lines = "return document.querySelectorAll('ol.line li').length"
+        harness.wait_until(lambda: driver.execute_script(lines), "the row's life is shown")
+        save(driver, "serve-row")
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    os.environ["ROWSTREAM_BUILD"] = sys.argv[1]
+    import harness
+    take_devstore()
+    with tempfile.TemporaryDirectory() as directory:
+        bench = harness.Workbench(pathlib.Path(directory))
+        try:
+            take_bridge(bench)
+        finally:
+            bench.close()
 
 
 if __name__ == "__main__":
