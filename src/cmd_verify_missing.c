@@ -4,6 +4,8 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 
 #include "table.h"
 
@@ -86,31 +88,64 @@ static enum stream_state state_of(
 	return known->state;
 }
 
-/* --- dedupe = source --- */
+/* --- Looking again --- */
 
-/* A repeat of a change that is there under another offset is not missing. */
-static bool is_folded(struct missing *missing, const struct event *event, struct error *error)
+enum sight {
+	NOT_THERE,
+	THERE,
+	THERE_CHANGED,
+	FOLDED, /* dedupe = source: as the same change under another offset */
+};
+
+static bool is_same(
+	struct verify *verify, const struct event *event, const struct stored_event *stored)
+{
+	struct fingerprint a = fingerprint_of(&verify->printer, event->stream, span_of(event->id),
+		event->type, event->data, event->metadata);
+	struct fingerprint b = fingerprint_of(&verify->printer, stored->stream, stored->id,
+		stored->type, stored->data, stored->metadata);
+
+	return a.type == b.type && a.data == b.data && a.metadata == b.metadata;
+}
+
+static enum sight compare(
+	struct verify *verify, const struct event *event, const struct stored_event *stored)
+{
+	struct sighting sighting;
+
+	readback_parse(&verify->readback, stored, event->stream, &sighting);
+	if (!sighting.ours)
+		return NOT_THERE;
+	if (sighting.id.len == strlen(event->id) &&
+		strncasecmp(sighting.id.ptr, event->id, sighting.id.len) == 0)
+		return is_same(verify, event, stored) ? THERE : THERE_CHANGED;
+	if (verify->reading.config->pipeline.dedupe == DEDUPE_SOURCE && event->position.ptr &&
+		readback_is_repeat(&sighting, event))
+		return FOLDED;
+	return NOT_THERE;
+}
+
+/* A category's links come later than the events; and folded repeats are known by their change. */
+static enum sight look_again(
+	struct missing *missing, const struct event *event, struct error *error)
 {
 	struct verify *verify = missing->verify;
-	struct reader *reader;
 	const struct stored_event *stored;
-	struct sighting sighting;
-	bool found = false;
+	enum sight sight = NOT_THERE;
+	struct reader *reader;
 
-	if (verify->reading.config->pipeline.dedupe != DEDUPE_SOURCE || !event->position.ptr)
-		return false;
+	if (!verify->by_links && verify->reading.config->pipeline.dedupe != DEDUPE_SOURCE)
+		return NOT_THERE;
 	strbuf_reset(&missing->name);
 	strbuf_add_span(&missing->name, event->stream);
 	reader = reader_open(verify->reading.store,
 		&(struct reader_options){.stream = missing->name.data, .backward = true});
-	while (!found && reader_next(reader, &stored, error) == READER_EVENT) {
-		readback_parse(&verify->readback, stored, event->stream, &sighting);
-		found = sighting.ours && readback_is_repeat(&sighting, event);
-	}
-	if (reader_outcome(reader) == READ_NO_STREAM)
+	while (sight == NOT_THERE && reader_next(reader, &stored, error) == READER_EVENT)
+		sight = compare(verify, event, stored);
+	if (reader_outcome(reader) == READ_NO_STREAM || reader_outcome(reader) == READ_DELETED)
 		error_clear(error);
 	reader_close(reader);
-	return found;
+	return sight;
 }
 
 /* --- Findings --- */
@@ -141,12 +176,22 @@ static void tell_missing(struct missing *missing, struct record_step *step,
 	struct verify *verify = missing->verify;
 	struct ledger_sums *sums = ledger_sums(verify->ledger, step->extent);
 	enum stream_state state = state_of(missing, step->event, error);
-	bool folded = error->kind == ERROR_NONE && is_folded(missing, step->event, error);
+	enum sight sight = NOT_THERE;
+	struct finding finding = {
+		"missing", step->event->stream, -1, step->extent, step->record->offset};
 
+	if (error->kind == ERROR_NONE)
+		sight = look_again(missing, step->event, error);
 	if (error->kind != ERROR_NONE)
 		return;
-	if (folded) {
+	if (sight == FOLDED) {
 		sums->skipped++;
+	} else if (sight == THERE) {
+		sums->same++;
+	} else if (sight == THERE_CHANGED) {
+		sums->different++;
+		finding.what = "different";
+		verify_find(verify, &finding, "not as the record gives it");
 	} else if (state == STREAM_CUT &&
 		   (trouble == LEDGER_MISSING_FIRST || trouble == LEDGER_MISSING_ALL)) {
 		sums->removed++;
@@ -154,10 +199,7 @@ static void tell_missing(struct missing *missing, struct record_step *step,
 		verify_repair_push(verify, step, error);
 	} else {
 		sums->missing++;
-		verify_find(verify,
-			&(struct finding){"missing", step->event->stream, -1, step->extent,
-				step->record->offset},
-			"%s%s", words_of(trouble, state),
+		verify_find(verify, &finding, "%s%s", words_of(trouble, state),
 			verify->repair ? "; not repaired: only ends of streams are" : "");
 	}
 }

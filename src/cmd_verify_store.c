@@ -184,7 +184,7 @@ bool verify_read_store(struct verify *verify, struct error *error)
 	bool good;
 
 	verify_begin(verify, -1);
-	good = verify->table && read_table(verify, &why, error);
+	good = verify->by_links = verify->table && read_table(verify, &why, error);
 	if (!good && (!verify->table || is_closed(why))) {
 		error_clear(error);
 		good = read_stream(verify, "$all", false, &why, error);

@@ -1,7 +1,9 @@
 """`rowstream verify` with whole programs: what `run` writes is what it finds, and every fault that
 is put into a store by hand is told, and nothing else."""
+import http.server
 import json
 import subprocess
+import threading
 import urllib.parse
 
 import pytest
@@ -455,3 +457,54 @@ def test_a_store_that_is_away_while_it_is_repaired(bench):
     store.heal()
     assert [one[0] for one in bridged.verify(store, "--repair", code=0)] == ["repaired"] * 5
     assert store.read("t-1") == bridged.store.read("t-1")
+
+
+# --- Links that come later than their events ---
+
+class LateLinks:
+    """In front of a store: leaves the newest entries out of every category stream's pages."""
+
+    def __init__(self, store, count):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                sent = {name: value for name, value in self.headers.items()
+                        if name.lower() not in ("host", "authorization")}
+                status, headers, body = store.request("GET", self.path, sent)
+                if self.path.startswith("/streams/%24ce-") and status == 200:
+                    page = json.loads(body)
+                    page["entries"] = page["entries"][count:]
+                    body = json.dumps(page).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", headers.get("Content-Type", "text/plain"))
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"esdb://127.0.0.1:{self.server.server_address[1]}?tls=false"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def test_events_whose_links_are_still_to_come_are_not_missing(bridged):
+    def edit(streams):
+        streams["t-2"][4]["type"] = "d"
+        del streams["t-1"][4]
+    store = bridged.copy(edit)
+    with LateLinks(store, 7) as late:
+        found = bridged.verify(late, "--table", "t")
+        sums = bridged.sums(late, "--table", "t")
+    assert sorted(found, key=str) == [("different", "t-2", None, 0, 9),
+                                      ("missing", "t-1", None, 1, 4)]
+    assert (sums["same"], sums["different"], sums["missing"]) == (13, 1, 1)
