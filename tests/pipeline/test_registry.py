@@ -344,6 +344,21 @@ def test_map_refuses_what_the_registry_does_not_know(bench, registries):
     assert "does not know it" in json.loads(result.stdout.split("\n")[0])["refused"]
 
 
+# --- verify ---
+
+def test_verify_reads_records_in_avro(bench, registries):
+    registry = registries(schemas_of(CASE))
+    bridge = Bridge(bench, registry)
+    assert bridge.start().wait() == 0
+    done = bench.rowstream("verify", "-c", bridge.config, "--sums", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    events = sum(map(len, bridge.store.row_streams().values()))
+    assert sum(one["same"] for one in json.loads(done.stdout)) == events > 10
+    registry.close()
+    done = bench.rowstream("verify", "-c", bridge.config)
+    assert done.returncode == 3 and str(registry.port) in done.stderr, done.stderr
+
+
 # --- check ---
 
 def check(bench, *arguments):

@@ -173,6 +173,7 @@ def test_what_stands_there_twice_is_doubled(bridged):
     assert bridged.verify(store) == [("doubled", "t-0", 5, 0, 2)]
 
 
+@pytest.mark.valgrind
 def test_what_changed_places_is_out_of_order(bridged):
     def edit(streams):
         streams["t-1"][1:3] = reversed(streams["t-1"][1:3])
@@ -394,6 +395,7 @@ def test_another_mapping_is_refused(bridged):
 
 # --- --repair ---
 
+@pytest.mark.valgrind
 def test_ends_of_streams_are_repaired_and_nothing_else(bridged):
     def edit(streams):
         del streams["t-0"][2]
