@@ -36,7 +36,8 @@ void histogram_add(struct histogram *histogram, int64_t value)
 		value = 0;
 	histogram->counts[bucket_of(value)]++;
 	histogram->count++;
-	histogram->sum += value;
+	if (__builtin_add_overflow(histogram->sum, value, &histogram->sum))
+		histogram->sum = INT64_MAX;
 	if (value > histogram->largest)
 		histogram->largest = value;
 }

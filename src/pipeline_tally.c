@@ -56,11 +56,13 @@ void tally_outcome(struct pipeline *pipeline, struct partition_feed *feed, enum 
 	feed->tally->counts[outcome]++;
 }
 
-/* Events come in runs of one table. */
+/* Events come in runs of one table. Those without one are counted under "". */
 static struct table_tally *table_of(struct tally *tally, struct span table)
 {
 	struct table_tally *found = tally->recent;
 
+	if (!table.ptr)
+		table = span_of("");
 	if (found && span_equal(found->table, table))
 		return found;
 	found = table_get(&tally->tables, table);
