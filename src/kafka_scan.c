@@ -138,7 +138,8 @@ static bool add_topics(struct kafka_scan *scan, const struct pattern_list *wante
 		for (j = 0; j < topic->partition_cnt; j++)
 			add_extent(scan, topic->topic, topic->partitions[j].id);
 	}
-	qsort(scan->extents, scan->count, sizeof(*scan->extents), by_topic);
+	if (scan->count)
+		qsort(scan->extents, scan->count, sizeof(*scan->extents), by_topic);
 	return true;
 }
 
