@@ -39,6 +39,7 @@ void command_man(const struct command *command, FILE *out);
 void command_man_common(FILE *out);
 
 /* One line for each src/cmd_<name>.c, in alphabetical order. */
+extern const struct command cmd_changes;
 extern const struct command cmd_check;
 extern const struct command cmd_config;
 extern const struct command cmd_diff;

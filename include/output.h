@@ -10,7 +10,8 @@
 struct output;
 
 /* path NULL or "-": standard output. Else a temporary file beside path, which takes its name when
- * all is written. NULL and error (ERROR_INPUT) if it cannot be made. */
+ * all is written, and is removed when Ctrl-C ends the program. NULL and error (ERROR_INPUT) if it
+ * cannot be made. */
 struct output *output_open(const char *path, struct error *error);
 FILE *output_file(struct output *output);
 /* whole: flushes, to the disk where it is a file, and gives the file its name; else the file is

@@ -60,6 +60,8 @@ char *reading_stream(int argc, char **argv, struct error *error);
 void reading_note_gaps(const struct row_walk *walk, const char *stream);
 /* The same of a table's events. */
 void reading_note_category(const struct category *category, const char *name);
+#define READING_WHICH_TABLE \
+	"which table? Give what stands before the first - in its streams' names: customers"
 /* Sets error (ERROR_INPUT): how times are written. */
 void reading_wrong_time(const char *option, const char *text, struct error *error);
 

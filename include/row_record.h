@@ -2,8 +2,8 @@
 #ifndef ROWSTREAM_ROW_RECORD_H
 #define ROWSTREAM_ROW_RECORD_H
 
+#include "row_event.h"
 #include "source_position.h"
-#include "strbuf.h"
 
 struct row_record {
 	struct span stream;
@@ -14,10 +14,13 @@ struct row_record {
 	int64_t revision;
 	int64_t valid_from; /* milliseconds; -1 unknown */
 	int64_t count;	    /* of a table without a key: how many such rows there are */
-	int64_t before;	    /* sequence of the row's change before this one; -1: none */
 	char op;
 	bool lives;
 };
+
+/* What event says of itself, without an image; one row. origin: the memory of record's. */
+struct row_record row_record_of(
+	const struct row_event *event, int64_t sequence, struct strbuf *origin);
 
 /* Only this process, or one of the same build, can unpack it. Replaces what out held. */
 void row_record_pack(const struct row_record *record, struct strbuf *out);

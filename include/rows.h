@@ -30,7 +30,8 @@ bool rows_format_of(const char *name, enum rows_format *format);
 /* columns must outlive it. */
 struct rows *rows_new(
 	FILE *out, enum rows_format format, const struct rows_column *columns, size_t column_count);
-/* One cell a column; ptr NULL: null in JSON, empty elsewhere. Copied. */
+/* One cell a column; ptr NULL: null in JSON, empty elsewhere (in CSV an empty text is ""). Copied.
+ */
 void rows_add(struct rows *rows, const struct span *cells);
 /* Prints what was held back to align a table; later rows keep these widths. */
 void rows_flush(struct rows *rows);

@@ -5,7 +5,7 @@
 
 #include "log.h"
 #include "reading.h"
-#include "sql_script.h"
+#include "sql_output.h"
 #include "table.h"
 #include "table_fold.h"
 #include "timestamp.h"
@@ -52,8 +52,6 @@ struct printing {
 	struct reading reading;
 	struct table_fold *fold;
 	int64_t at_ms;
-	enum sql_dialect dialect;
-	int64_t printed;
 	/* Columns of all rows, in the order in which rows have them first. */
 	struct rows_column *columns;
 	struct span *cells;
@@ -61,7 +59,7 @@ struct printing {
 	struct table index; /* name -> a column's struct index_entry */
 	struct arena arena, row_arena;
 	struct js_doc doc;
-	struct strbuf sql;
+	struct sql_output sql;
 };
 
 struct index_entry {
@@ -185,59 +183,14 @@ static void print_columns(struct printing *printing, const struct row_record *re
 	rows_add(printing->reading.rows, printing->cells);
 }
 
-/* --- SQL --- */
-
-static bool is_mysql(struct span connector)
-{
-	return span_is(connector, "mysql") || span_is(connector, "mariadb");
-}
-
-/* The origin ends with the table as metadata has it: db.schema.table or db.table. The script is to
- * be run where the rows are wanted, so the table's own name is enough. */
-static struct span table_name(const struct row_record *record)
-{
-	struct span name = record->origin;
-	size_t at = name.len;
-
-	if (into_text)
-		return span_of(into_text);
-	while (at > 0 && name.ptr[at - 1] != '.' && name.ptr[at - 1] != '\n')
-		at--;
-	return (struct span){name.ptr + at, name.len - at};
-}
-
-static void flush_sql(struct printing *printing)
-{
-	fwrite(printing->sql.data, 1, printing->sql.len, output_file(printing->reading.output));
-	strbuf_reset(&printing->sql);
-}
-
-static void print_sql(struct printing *printing, const struct row_record *record)
-{
-	if (printing->printed == 0) {
-		if (!dialect_text)
-			printing->dialect =
-				is_mysql(record->place.connector) ? SQL_MARIADB : SQL_POSTGRESQL;
-		sql_begin(&printing->sql, printing->dialect);
-	}
-	if (parse_row(printing, record))
-		sql_insert(&printing->sql, printing->dialect, table_name(record), &printing->doc);
-	flush_sql(printing);
-}
-
-static void end_sql(struct printing *printing, const struct error *error)
-{
-	if (printing->printed == 0)
-		sql_begin(&printing->sql, printing->dialect);
-	sql_end(&printing->sql, error->kind == ERROR_NONE, printing->printed);
-	flush_sql(printing);
-}
-
 /* --- The whole --- */
 
 static bool is_json(const struct printing *printing)
 {
-	return printing->reading.format == ROWS_JSON || printing->reading.format == ROWS_JSONL;
+	const struct reading *reading = &printing->reading;
+
+	return !reading->own_format &&
+	       (reading->format == ROWS_JSON || reading->format == ROWS_JSONL);
 }
 
 static void print_rows(struct printing *printing, struct error *error)
@@ -252,13 +205,12 @@ static void print_rows(struct printing *printing, struct error *error)
 		table_fold_rewind(printing->fold, choice);
 	}
 	while (error->kind == ERROR_NONE && table_fold_next(printing->fold, &record, error)) {
-		if (printing->reading.own_format)
-			print_sql(printing, &record);
-		else if (is_json(printing))
+		if (is_json(printing))
 			print_json(printing, &record);
-		else
+		else if (!printing->reading.own_format)
 			print_columns(printing, &record);
-		printing->printed++;
+		else if (parse_row(printing, &record))
+			sql_output_row(&printing->sql, &record, &printing->doc);
 	}
 }
 
@@ -292,7 +244,8 @@ static void show_table(struct printing *printing, const char *name, struct error
 {
 	struct category *category = category_open(printing->reading.store, name);
 
-	if (is_json(printing) && !printing->reading.own_format)
+	printing->sql.out = output_file(printing->reading.output);
+	if (is_json(printing))
 		reading_rows(&printing->reading, json_columns,
 			sizeof(json_columns) / sizeof(json_columns[0]));
 	printing->fold = table_fold_new(category, memory_mib * 1024 * 1024, error);
@@ -304,7 +257,7 @@ static void show_table(struct printing *printing, const char *name, struct error
 		say_what_lacks(printing, name);
 	}
 	if (printing->reading.own_format)
-		end_sql(printing, error);
+		sql_output_end(&printing->sql, error->kind == ERROR_NONE);
 	table_fold_free(printing->fold);
 	category_close(category);
 }
@@ -312,17 +265,13 @@ static void show_table(struct printing *printing, const char *name, struct error
 static bool read_arguments(struct printing *printing, int argc, struct error *error)
 {
 	if (argc < 2)
-		error_set(error, ERROR_INPUT,
-			"which table? Give what stands before the first - in its streams' names: "
-			"customers");
+		error_set(error, ERROR_INPUT, READING_WHICH_TABLE);
 	else if (at_text && !timestamp_parse(span_of(at_text), &printing->at_ms))
 		reading_wrong_time("at", at_text, error);
-	else if (dialect_text && !sql_dialect_of(dialect_text, &printing->dialect))
-		error_set(error, ERROR_INPUT, "--dialect '%s' is neither postgresql nor mariadb",
-			dialect_text);
 	else if (memory_mib < 1 || memory_mib > 1024 * 1024)
 		error_set(error, ERROR_INPUT, "--memory: give 1 to 1048576 MiB");
-	return error->kind == ERROR_NONE;
+	return error->kind == ERROR_NONE &&
+	       sql_output_init(&printing->sql, dialect_text, into_text, "", error);
 }
 
 static void clear(struct printing *printing)
@@ -333,7 +282,6 @@ static void clear(struct printing *printing)
 	arena_clear(&printing->arena);
 	arena_clear(&printing->row_arena);
 	js_doc_clear(&printing->doc);
-	strbuf_clear(&printing->sql);
 }
 
 static int run(int argc, char **argv)
@@ -366,7 +314,7 @@ const struct command cmd_table = {
 		"\n"
 		"--format sql is a script that inserts the rows again; it is one transaction, so a "
 		"script that was cut off changes nothing. CSV and tables have the columns of all "
-		"rows; what is null, or not there, is empty.\n"
+		"rows; what is null, or not there, is empty (an empty text in CSV is \"\").\n"
 		"\n"
 		"  rowstream table customers --at 2026-11-26T06:15Z --format csv -o customers.csv\n"
 		"  rowstream table customers --format sql --into customers_restored | psql shop",

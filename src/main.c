@@ -28,6 +28,7 @@ static const struct command *const commands[] = {
 	&cmd_serve,
 	&cmd_projections,
 	&cmd_source,
+	&cmd_changes,
 	&cmd_config,
 	NULL,
 };

@@ -2,6 +2,7 @@
 #include "output.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,6 +15,29 @@ struct output {
 	FILE *file;
 	char *path, *temporary; /* NULL: standard output */
 };
+
+/* What a signal must not leave behind; the last file opened, a command has one. */
+static char *volatile to_remove;
+
+static void remove_and_die(int number)
+{
+	if (to_remove)
+		unlink(to_remove);
+	signal(number, SIG_DFL);
+	raise(number);
+}
+
+/* A command that has its own way to end on a signal keeps it. */
+static void remove_on_signals(void)
+{
+	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+	struct sigaction action = {.sa_handler = remove_and_die}, before;
+	size_t i;
+
+	for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler == SIG_DFL)
+			sigaction(numbers[i], &action, NULL);
+}
 
 /* As a file that a person makes with >: mkstemp's own 0600 would surprise. */
 static void usual_mode(int descriptor)
@@ -35,6 +59,8 @@ static FILE *open_beside(const char *path, char **temporary)
 	*temporary = strbuf_steal(&name);
 	descriptor = mkstemp(*temporary);
 	if (descriptor >= 0) {
+		to_remove = *temporary;
+		remove_on_signals();
 		usual_mode(descriptor);
 		file = fdopen(descriptor, "w");
 	}
@@ -53,6 +79,7 @@ struct output *output_open(const char *path, struct error *error)
 	if (output->file)
 		return output;
 	error_set(error, ERROR_INPUT, "%s cannot be written: %s", path, strerror(errno));
+	to_remove = NULL;
 	free(output->path);
 	free(output->temporary);
 	free(output);
@@ -86,6 +113,7 @@ bool output_close(struct output *output, bool whole, struct error *error)
 			output->path ? output->path : "standard output", strerror(errno));
 	if (output->path && (!good || !whole))
 		unlink(output->temporary);
+	to_remove = NULL;
 	free(output->path);
 	free(output->temporary);
 	free(output);

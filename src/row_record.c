@@ -18,6 +18,23 @@ static void texts_of(struct row_record *record, struct span *texts[TEXTS])
 	texts[5] = &record->image;
 }
 
+struct row_record row_record_of(
+	const struct row_event *event, int64_t sequence, struct strbuf *origin)
+{
+	strbuf_reset(origin);
+	strbuf_add_span(origin, event->seen.source);
+	strbuf_add_char(origin, '\n');
+	strbuf_add_span(origin, event->seen.table);
+	return (struct row_record){.stream = event->stream,
+		.origin = strbuf_span(origin),
+		.place = {event->connector, event->seen.position, event->ts_ms, sequence},
+		.txid = event->seen.txid,
+		.revision = event->revision,
+		.valid_from = event->ts_ms,
+		.count = 1,
+		.op = event->seen.op};
+}
+
 void row_record_pack(const struct row_record *record, struct strbuf *out)
 {
 	struct row_record copy = *record;

@@ -309,7 +309,11 @@ static void print_csv(const struct rows *rows, const struct span *cells)
 			strbuf_add_span(&shown, cells[i]);
 		if (i)
 			strbuf_add_char(&line, ',');
-		add_csv_cell(&line, strbuf_span(&shown));
+		/* As databases read it: "" is an empty text, nothing is null. */
+		if (cells[i].ptr && cells[i].len == 0)
+			strbuf_add_text(&line, "\"\"");
+		else
+			add_csv_cell(&line, strbuf_span(&shown));
 	}
 	strbuf_add_char(&line, '\n');
 	fwrite(line.data, 1, line.len, rows->out);

@@ -72,23 +72,6 @@ static bool put(struct table_fold *fold, struct span key, const struct row_recor
 	return row_store_put(fold->rows, key, strbuf_span(&fold->packed), error);
 }
 
-static struct row_record record_of(struct table_fold *fold, const struct row_event *event)
-{
-	strbuf_reset(&fold->origin);
-	strbuf_add_span(&fold->origin, event->seen.source);
-	strbuf_add_char(&fold->origin, '\n');
-	strbuf_add_span(&fold->origin, event->seen.table);
-	return (struct row_record){.stream = event->stream,
-		.origin = strbuf_span(&fold->origin),
-		.place = {event->connector, event->seen.position, event->ts_ms, fold->sequence++},
-		.txid = event->seen.txid,
-		.revision = event->revision,
-		.valid_from = event->ts_ms,
-		.count = 1,
-		.before = -1,
-		.op = event->seen.op};
-}
-
 /* Adds an image that the store keeps, indented, without that. False: it is none. */
 static bool compact(struct table_fold *fold, struct span image)
 {
@@ -113,7 +96,7 @@ static struct span last_image(
 
 static bool add_keyed(struct table_fold *fold, const struct row_event *event, struct error *error)
 {
-	struct row_record old, record = record_of(fold, event);
+	struct row_record old, record = row_record_of(event, fold->sequence++, &fold->origin);
 	enum row_fate fate;
 
 	if (!get(fold, event->stream, &old, error))
@@ -160,7 +143,7 @@ static bool add_equal_rows(
 
 static bool add_keyless(struct table_fold *fold, const struct row_event *event, struct error *error)
 {
-	struct row_record record = record_of(fold, event);
+	struct row_record record = row_record_of(event, fold->sequence++, &fold->origin);
 	bool is_new = event->seen.op != 'u' && event->seen.op != 'd';
 
 	if (truncates_behind(&fold->truncates, record.origin, &record.place))
@@ -179,7 +162,7 @@ bool table_fold_add(struct table_fold *fold, const struct row_event *event, stru
 	struct row_record record;
 
 	if (event->truncate) {
-		record = record_of(fold, event);
+		record = row_record_of(event, fold->sequence++, &fold->origin);
 		truncates_add(&fold->truncates, record.origin, &record.place);
 		return true;
 	}

@@ -255,7 +255,6 @@ START_TEST(records_come_back_as_they_went)
 				  .revision = 7,
 				  .valid_from = 8,
 				  .count = 9,
-				  .before = -1,
 				  .op = 'c',
 				  .lives = true},
 			  out;
@@ -267,8 +266,7 @@ START_TEST(records_come_back_as_they_went)
 		  span_is(out.place.connector, "mysql") && span_is(out.image, "{}"));
 	ck_assert(!out.place.position.ptr && out.txid.ptr && out.txid.len == 0);
 	ck_assert(out.place.ts_ms == 5 && out.place.sequence == 6 && out.revision == 7 &&
-		  out.valid_from == 8 && out.count == 9 && out.before == -1 && out.op == 'c' &&
-		  out.lives);
+		  out.valid_from == 8 && out.count == 9 && out.op == 'c' && out.lives);
 	strbuf_clear(&packed);
 }
 END_TEST
