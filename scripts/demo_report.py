@@ -1,14 +1,12 @@
 #!/usr/bin/env python3
 """Shows what a run of the bridge did, and what a development store holds: records by outcome,
-streams by category, one row's life. Python's own library only, so it is also an example of reading
-the streams back over HTTP."""
+streams by category. Python's own library only, so it is also an example of reading the streams back
+over HTTP."""
 import base64
-import datetime
 import json
 import os
 import re
 import sys
-import urllib.parse
 import urllib.request
 
 COLOUR = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
@@ -76,34 +74,10 @@ def print_categories(counts):
           f"{sum(c[1] for c in counts.values()):>9,}")
 
 
-def what_changed(before, after):
-    """An update as column: old -> new; anything else as the row."""
-    def show(value):
-        return json.dumps(value, ensure_ascii=False)
-    if before and after:
-        return ", ".join(f"{name}: {show(before.get(name))} -> {show(value)}"
-                         for name, value in after.items() if before.get(name) != value)
-    return ", ".join(f"{name}: {show(value)}" for name, value in (after or before or {}).items())
-
-
-def print_life(store, stream):
-    print(bold(f"\none row's life: the stream {stream}"))
-    last = None
-    for entry in entries(store, f"/streams/{urllib.parse.quote(stream, safe='')}/0/forward/100"):
-        data, metadata = json.loads(entry["data"]), json.loads(entry["metaData"])
-        when = datetime.datetime.fromtimestamp(metadata["ts"] / 1000, datetime.timezone.utc)
-        # A delete's own image may hold the key alone: what is known of the row is its last image.
-        before = last or data["before"]
-        print(f"  {entry['positionEventNumber']}  {when:%Y-%m-%d %H:%M:%S}.{when:%f}"[:-3]
-              + f"  {OPS[metadata['op']]:<9}{what_changed(before, data['after'])}")
-        last = data["after"]
-
-
 def main():
-    log_path, store, stream = sys.argv[1:]
+    log_path, store = sys.argv[1:]
     print_outcomes(log_path)
     print_categories(count_by_category(store))
-    print_life(store, stream)
 
 
 if __name__ == "__main__":

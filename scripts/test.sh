@@ -203,6 +203,7 @@ part_man() {
 part_demo() {
 	scripts/demo.sh --exit | tee "$LOGS/demo.out"
 	grep -q '^all  *3,081  *5,894$' "$LOGS/demo.out"
+	grep -q '^all  *2,800  *2,800  *0$' "$LOGS/demo.out"
 	count 1 0
 }
 
