@@ -10,9 +10,9 @@ BUILD_PACKAGES="autoconf automake gcc libavro-dev libc6-dev libcurl4-openssl-dev
 	librdkafka-dev libsqlite3-dev libssl-dev libyaml-dev make nettle-dev pkg-config
 	uuid-dev zlib1g-dev"
 # shellcheck disable=SC2034
-TEST_PACKAGES="check kcat openssl python3 python3-pytest python3-pytest-xdist"
+TEST_PACKAGES="check kcat openssl python3 python3-pytest python3-pytest-xdist python3-yaml"
 # shellcheck disable=SC2034
-ALL_PACKAGES="chromium chromium-driver clang clang-format mandoc python3-pyflakes python3-selenium shellcheck spin valgrind xz-utils"
+ALL_PACKAGES="chromium chromium-driver clang clang-format docker-compose mandoc python3-pyflakes python3-selenium shellcheck spin valgrind xz-utils"
 # shellcheck disable=SC2034 # of neighbourhood.sh
 SERVER_PACKAGES="ca-certificates curl default-jre-headless kcat mariadb-server maven postgresql"
 
