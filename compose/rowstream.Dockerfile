@@ -8,7 +8,7 @@ RUN . scripts/lib.sh && apt-get update && \
     apt-get install --yes --no-install-recommends $BUILD_PACKAGES
 COPY . .
 RUN autoreconf --force --install && mkdir -p build/image && cd build/image && \
-    ../../configure --prefix=/usr && make -j"$(nproc)" rowstream && strip rowstream
+    ../../configure --prefix=/usr && make -j"$(nproc)" && make install-strip DESTDIR=/built
 
 FROM debian:12.12-slim
 RUN apt-get update && apt-get install --yes --no-install-recommends \
@@ -16,13 +16,16 @@ RUN apt-get update && apt-get install --yes --no-install-recommends \
         libavro23 \
         libcurl4 \
         libjansson4 \
+        libmicrohttpd12 \
         libnettle8 \
         librdkafka1 \
+        libsqlite3-0 \
         libuuid1 \
         libyaml-0-2 \
         zlib1g \
     && rm -rf /var/lib/apt/lists/* && useradd --system --uid 10001 rowstream
-COPY --from=build /src/build/image/rowstream /usr/bin/rowstream
+COPY --from=build /built/usr/bin/rowstream /usr/bin/rowstream
+COPY --from=build /built/usr/share/rowstream /usr/share/rowstream
 WORKDIR /etc/rowstream
 USER 10001
 ENTRYPOINT ["/usr/bin/rowstream"]

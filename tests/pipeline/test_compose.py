@@ -1,5 +1,6 @@
 """compose/: what can be said of it without a container engine."""
 import os
+import pathlib
 import re
 import shutil
 import subprocess
@@ -7,7 +8,7 @@ import subprocess
 import pytest
 
 from connect_server import Connect
-from harness import CHECKOUT
+from harness import BUILD, CHECKOUT
 
 yaml = pytest.importorskip("yaml", reason="needs python3-yaml")
 COMPOSE = CHECKOUT / "compose"
@@ -95,6 +96,25 @@ def test_versions_are_those_of_the_neighbourhood(services):
     version = re.search(r"connect-runtime-([\d.]+)\.jar", pins).group(1)
     assert services["kafka"]["image"] == f"apache/kafka:{version}"
     assert f"FROM apache/kafka:{version}" in (COMPOSE / "connect.Dockerfile").read_text()
+
+
+def test_the_image_has_the_program_s_libraries():
+    if "bookworm" not in pathlib.Path("/etc/os-release").read_text():
+        pytest.skip("the image is Debian 12; its packages have other names here")
+    if not shutil.which("dpkg-query") or not shutil.which("readelf"):
+        pytest.skip("needs dpkg-query and readelf")
+    if re.search("-fsanitize", (BUILD / "config.log").read_text()):
+        pytest.skip("this build needs the sanitizers' libraries")
+    needed = re.findall(r"NEEDED.*\[(.*)\]", subprocess.run(
+        ["readelf", "-d", BUILD / "rowstream"], text=True, capture_output=True,
+        check=True).stdout)
+    owners = subprocess.run(["dpkg-query", "--search", *needed], text=True, capture_output=True,
+                            check=True).stdout
+    packages = {re.search(rf"(?m)^([^:\s]+):\S+ /\S*/{re.escape(library)}$", owners).group(1)
+                for library in needed} - {"libc6"}
+    image = (COMPOSE / "rowstream.Dockerfile").read_text().split("FROM ")[2]
+    assert packages <= set(re.findall(r"(?m)^ +(\S+) \\$", image))
+    assert len(packages) > 5
 
 
 @pytest.mark.parametrize("profile", PROFILES)
