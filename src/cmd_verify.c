@@ -180,8 +180,8 @@ static void tell_end(struct verify *verify)
 	}
 	if (bare)
 		log_text(LOG_WARN,
-			"%zu partitions have no committed offset of this group: what their streams "
-			"do not end with is 'behind', not missing",
+			"partitions without a committed offset of this group: %zu; what their "
+			"streams lack at the end is 'behind', not missing",
 			bare);
 	if (sums.removed)
 		log_text(LOG_WARN,

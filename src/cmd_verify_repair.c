@@ -75,7 +75,7 @@ static void no_members(struct verify *verify, struct error *error)
 			why.text);
 	else if (members > 0)
 		error_set(error, ERROR_REFUSED,
-			"--repair: group %s has %d live members: stop its bridges first, what is "
+			"--repair: group %s has live members (%d): stop its bridges first, what is "
 			"missing might be on its way",
 			group ? group : "rowstream", members);
 }

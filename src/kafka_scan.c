@@ -192,37 +192,56 @@ static bool find_topics(struct kafka_scan *scan, const struct kafka_options *opt
 
 /* --- Offsets --- */
 
-static rd_kafka_resp_err_t query(struct kafka_scan *scan, const struct kafka_extent *extent,
-	int64_t *low, int64_t *high, int64_t until_ms)
+/* RD_KAFKA_OFFSET_BEGINNING or RD_KAFKA_OFFSET_END of count extents; NULL and error. All of a
+ * broker in one request; and unlike rd_kafka_query_watermark_offsets (2.0.2), this does not wait
+ * without end for a broker that goes away meanwhile. */
+static rd_kafka_topic_partition_list_t *ask_offsets(struct kafka_scan *scan,
+	const struct kafka_extent *extents, size_t count, int64_t which, int64_t until_ms,
+	struct error *error)
 {
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
 	rd_kafka_resp_err_t code;
+	size_t i;
 
-	do
-		code = rd_kafka_query_watermark_offsets(
-			scan->rk, extent->topic, extent->partition, low, high, 4 * SLICE_MS);
-	while (goes_on(scan, code, until_ms));
-	return code;
+	for (i = 0; i < count; i++)
+		rd_kafka_topic_partition_list_add(list, extents[i].topic, extents[i].partition);
+	do {
+		for (i = 0; i < count; i++)
+			list->elems[i].offset = which;
+		code = rd_kafka_offsets_for_times(scan->rk, list, 4 * SLICE_MS);
+		for (i = 0; !code && i < count; i++)
+			code = list->elems[i].err;
+	} while (goes_on(scan, code, until_ms));
+	if (!code)
+		return list;
+	rd_kafka_topic_partition_list_destroy(list);
+	error_set(error, ERROR_RETRY,
+		"kafka: where the partitions begin and end is not told: %s%s%s",
+		rd_kafka_err2str(code), scan->trouble[0] ? "; " : "", scan->trouble);
+	return NULL;
 }
 
 static bool find_ends(struct kafka_scan *scan, int64_t until_ms, struct error *error)
 {
+	rd_kafka_topic_partition_list_t *low, *high = NULL;
 	size_t i;
 
-	for (i = 0; i < scan->count; i++) {
+	low = ask_offsets(
+		scan, scan->extents, scan->count, RD_KAFKA_OFFSET_BEGINNING, until_ms, error);
+	if (low)
+		high = ask_offsets(
+			scan, scan->extents, scan->count, RD_KAFKA_OFFSET_END, until_ms, error);
+	for (i = 0; high && i < scan->count; i++) {
 		struct kafka_extent *extent = &scan->extents[i];
-		rd_kafka_resp_err_t code =
-			query(scan, extent, &extent->low, &extent->high, until_ms);
 
-		if (code) {
-			error_set(error, ERROR_RETRY,
-				"kafka: %s/%d: where does it begin and end? %s", extent->topic,
-				extent->partition, rd_kafka_err2str(code));
-			return false;
-		}
-		extent->from = extent->low;
-		extent->to = extent->high;
+		extent->from = extent->low = low->elems[i].offset;
+		extent->to = extent->high = high->elems[i].offset;
 	}
-	return true;
+	if (low)
+		rd_kafka_topic_partition_list_destroy(low);
+	if (high)
+		rd_kafka_topic_partition_list_destroy(high);
+	return high != NULL;
 }
 
 static bool find_commits(struct kafka_scan *scan, int64_t until_ms, struct error *error)
@@ -296,14 +315,17 @@ struct kafka_extent *kafka_scan_extents(struct kafka_scan *scan, size_t *count)
 
 int64_t kafka_scan_end(struct kafka_scan *scan, size_t extent, struct error *error)
 {
-	int64_t low, high;
-	rd_kafka_resp_err_t code;
+	rd_kafka_topic_partition_list_t *list;
+	int64_t end;
 
 	scan->hopeless = false;
-	code = query(scan, &scan->extents[extent], &low, &high, clock_ms() + PATIENCE_MS);
-	if (code)
-		no_answer(scan, code, error);
-	return code ? -1 : high;
+	list = ask_offsets(scan, &scan->extents[extent], 1, RD_KAFKA_OFFSET_END,
+		clock_ms() + PATIENCE_MS, error);
+	if (!list)
+		return -1;
+	end = list->elems[0].offset;
+	rd_kafka_topic_partition_list_destroy(list);
+	return end;
 }
 
 /* --- The group --- */
@@ -437,7 +459,7 @@ enum kafka_scan_step kafka_scan_next(
 	while (scan->pending > 0) {
 		drop_current(scan);
 		scan->current = rd_kafka_consumer_poll(scan->rk, SLICE_MS);
-		if (!scan->current && clock_ms() > until_ms) {
+		if ((!scan->current || scan->current->err) && clock_ms() > until_ms) {
 			no_answer(scan, RD_KAFKA_RESP_ERR__TIMED_OUT, error);
 			return KAFKA_SCAN_FAILED;
 		}

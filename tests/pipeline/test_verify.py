@@ -285,7 +285,7 @@ def test_what_lies_beyond_the_commit_is_behind(bench):
     other = bridged.config(bridged.copy(lambda streams: streams["t-0"].pop(1)),
                            kafka={"group.id": "another"})
     assert bridged.verify(None, config=other) == [("missing", "t-0", None, 0, 2)]
-    assert "2 partitions have no committed offset" in bridged.stderr
+    assert "without a committed offset of this group: 2" in bridged.stderr
 
 
 def test_records_that_the_operator_skipped_and_refused_ones(bench):
