@@ -17,6 +17,7 @@ struct reader_options {
 	bool backward;
 	bool resolve;	 /* links: their targets instead (a category stream holds links) */
 	bool names_only; /* neither data nor metadata */
+	bool at_once;	 /* the first page is asked for now, not when it is read */
 	int page_events; /* 1 to 4096; 0: 500; fewer where a page is too large to be kept */
 	int long_poll_s; /* > 0: at the end wait so long for more before READER_END; forward only */
 	int patience_ms; /* how long a store may be away before that is a failure; 0: 10 s */

@@ -1,6 +1,6 @@
 /* What Kafka's records should have become, against what the streams hold: for `verify`. Records are
- * entered first, in offset order, 40 bytes each; then stored events are looked up, in the order of
- * their revisions within a stream; then what was not seen is judged. */
+ * entered first, in offset order, 40 bytes each; then stored events are looked up, in any
+ * order; then what was not seen is judged. */
 #ifndef ROWSTREAM_LEDGER_H
 #define ROWSTREAM_LEDGER_H
 
@@ -57,7 +57,7 @@ enum ledger_verdict {
 	LEDGER_OLDER,	      /* Kafka does not hold the record any more */
 	LEDGER_NEWER,	      /* written after the partitions were looked at */
 	LEDGER_SKIPPED_KIND,  /* of a table that is not compared */
-	LEDGER_DOUBLED,	      /* was seen already, in this stream: at *first */
+	LEDGER_DOUBLED,	      /* is in this stream at *first already, and at *again */
 	LEDGER_MISPLACED,     /* belongs into another stream */
 	LEDGER_UNEXPECTED,    /* its record becomes no event */
 	LEDGER_DIFFERENT,     /* see *differs */
@@ -67,9 +67,9 @@ enum ledger_difference { LEDGER_TYPE = 1, LEDGER_DATA = 2, LEDGER_METADATA = 4 }
 
 struct ledger_seen {
 	enum ledger_verdict verdict;
-	size_t index;	  /* of the partition, unless LEDGER_FOREIGN_TOPIC */
-	int64_t first;	  /* LEDGER_DOUBLED: revision */
-	unsigned differs; /* LEDGER_DIFFERENT: of enum ledger_difference */
+	size_t index;	      /* of the partition, unless LEDGER_FOREIGN_TOPIC */
+	int64_t first, again; /* LEDGER_DOUBLED: revisions */
+	unsigned differs;     /* LEDGER_DIFFERENT: of enum ledger_difference */
 };
 
 /* A stored event of ours, at revision of its stream. Counted in the partition's sums, except

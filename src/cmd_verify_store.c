@@ -7,6 +7,8 @@
 
 #include "log.h"
 
+#define STREAMS_AT_ONCE 8
+
 static bool begins(struct span text, const char *with)
 {
 	return text.len >= strlen(with) && memcmp(text.ptr, with, strlen(with)) == 0;
@@ -48,6 +50,7 @@ static void tell(struct verify *verify, const struct sighting *sighting,
 	switch (seen->verdict) {
 	case LEDGER_DOUBLED:
 		finding.what = "doubled";
+		finding.revision = seen->again;
 		verify_find(verify, &finding, "is in the stream already, at revision %" PRId64,
 			seen->first);
 		break;
@@ -92,16 +95,22 @@ static void take(struct verify *verify, const struct stored_event *event)
 	tell(verify, &sighting, event, &seen);
 }
 
+static void take_all(struct verify *verify, struct reader *reader, struct error *error)
+{
+	const struct stored_event *event;
+
+	while (reader_next(reader, &event, error) == READER_EVENT)
+		take(verify, event);
+}
+
 /* False: error, or *why says that another way must be taken. */
 static bool read_stream(struct verify *verify, const char *name, bool resolve,
 	enum read_outcome *why, struct error *error)
 {
 	struct reader *reader = reader_open(verify->reading.store,
 		&(struct reader_options){.stream = name, .resolve = resolve, .page_events = 1000});
-	const struct stored_event *event;
 
-	while (reader_next(reader, &event, error) == READER_EVENT)
-		take(verify, event);
+	take_all(verify, reader, error);
 	*why = reader_outcome(reader);
 	reader_close(reader);
 	return error->kind == ERROR_NONE;
@@ -113,32 +122,77 @@ static bool is_closed(enum read_outcome why)
 	return why == READ_NO_STREAM || why == READ_DELETED || why == READ_DENIED;
 }
 
-/* Stream by stream, their names learnt from Kafka once more: what every user can do who may read
- * the rows. */
-static bool read_streams(struct verify *verify, struct error *error)
+/* --- Stream by stream: what every user can do who may read the rows --- */
+
+/* Streams on their way, each from its end: so a short one takes one request. In what order events
+ * come does not matter. */
+struct ring {
+	struct reader *readers[STREAMS_AT_ONCE];
+	size_t next;
+};
+
+/* The stream that waited the longest. One that is not there is passed over: its events will be
+ * missing. */
+static void read_oldest(struct verify *verify, struct ring *ring, struct error *error)
+{
+	struct reader *reader = ring->readers[ring->next];
+	enum read_outcome why;
+
+	ring->readers[ring->next] = NULL;
+	if (!reader)
+		return;
+	take_all(verify, reader, error);
+	why = reader_outcome(reader);
+	if (why == READ_NO_STREAM || why == READ_DELETED)
+		error_clear(error);
+	reader_close(reader);
+}
+
+static void add_stream(
+	struct verify *verify, struct ring *ring, struct span stream, struct error *error)
 {
 	struct strbuf name = {0};
+
+	read_oldest(verify, ring, error);
+	strbuf_add_span(&name, stream);
+	ring->readers[ring->next] = reader_open(verify->reading.store,
+		&(struct reader_options){.stream = name.data, .backward = true, .at_once = true});
+	ring->next = (ring->next + 1) % STREAMS_AT_ONCE;
+	strbuf_clear(&name);
+}
+
+static void end_ring(struct verify *verify, struct ring *ring, struct error *error)
+{
+	size_t i;
+
+	for (i = 0; i < STREAMS_AT_ONCE; i++) {
+		if (error->kind == ERROR_NONE)
+			read_oldest(verify, ring, error);
+		else
+			reader_close(ring->readers[ring->next]);
+		ring->next = (ring->next + 1) % STREAMS_AT_ONCE;
+	}
+}
+
+/* Their names are learnt from Kafka once more. */
+static bool read_streams(struct verify *verify, struct error *error)
+{
+	struct ring ring = {.next = 0};
 	struct record_step *step;
-	enum read_outcome why;
 
 	ledger_mark_streams(verify->ledger);
 	if (!kafka_scan_start(record_walk_scan(verify->walk), error))
 		return false;
-	while (record_walk_next(verify->walk, &step, error)) {
-		if (!step->event ||
-			!ledger_begins_stream(verify->ledger, step->extent, step->record->offset))
-			continue;
-		strbuf_reset(&name);
-		strbuf_add_span(&name, step->event->stream);
-		if (read_stream(verify, name.data, false, &why, error))
-			continue;
-		if (why != READ_NO_STREAM && why != READ_DELETED)
-			break;
-		error_clear(error); /* pass over it: its events will be missing */
+	while (error->kind == ERROR_NONE && record_walk_next(verify->walk, &step, error)) {
+		if (step->event &&
+			ledger_begins_stream(verify->ledger, step->extent, step->record->offset))
+			add_stream(verify, &ring, step->event->stream, error);
 	}
-	strbuf_clear(&name);
+	end_ring(verify, &ring, error);
 	return error->kind == ERROR_NONE;
 }
+
+/* --- */
 
 static bool read_table(struct verify *verify, enum read_outcome *why, struct error *error)
 {

@@ -65,26 +65,6 @@ static int patience(const struct eventstore *store, const struct reader_options 
 	return store->reader_patience_ms ? store->reader_patience_ms : PATIENCE_MS;
 }
 
-struct reader *reader_open(struct eventstore *store, const struct reader_options *options)
-{
-	struct reader *reader = xcalloc(1, sizeof(*reader));
-
-	reader->store = store;
-	reader->stream = xstrdup(options->stream);
-	reader->backward = options->backward;
-	reader->resolve = options->resolve;
-	reader->names_only = options->names_only;
-	reader->page_events = options->page_events ? options->page_events : PAGE_EVENTS;
-	reader->long_poll_s = options->backward ? 0 : options->long_poll_s;
-	reader->patience_ms = patience(store, options);
-	reader->stop_fd = options->stop_fd;
-	reader->current = &reader->sheets[0];
-	reader->next = &reader->sheets[1];
-	snprintf(reader->position, sizeof(reader->position), "%s",
-		options->from ? options->from : beginning(reader));
-	return reader;
-}
-
 static void clear_sheet(struct sheet *sheet)
 {
 	es_page_clear(&sheet->page);
@@ -135,6 +115,28 @@ static void ask(struct reader *reader, const char *position, bool at_end)
 	es_http_call(reader->store->http, reader->slot, "GET", headers);
 	reader->in_flight = true;
 	reader->arrived = false;
+}
+
+struct reader *reader_open(struct eventstore *store, const struct reader_options *options)
+{
+	struct reader *reader = xcalloc(1, sizeof(*reader));
+
+	reader->store = store;
+	reader->stream = xstrdup(options->stream);
+	reader->backward = options->backward;
+	reader->resolve = options->resolve;
+	reader->names_only = options->names_only;
+	reader->page_events = options->page_events ? options->page_events : PAGE_EVENTS;
+	reader->long_poll_s = options->backward ? 0 : options->long_poll_s;
+	reader->patience_ms = patience(store, options);
+	reader->stop_fd = options->stop_fd;
+	reader->current = &reader->sheets[0];
+	reader->next = &reader->sheets[1];
+	snprintf(reader->position, sizeof(reader->position), "%s",
+		options->from ? options->from : beginning(reader));
+	if (options->at_once)
+		ask(reader, reader->position, false);
+	return reader;
 }
 
 void eventstore_page_arrived(struct eventstore *store, struct es_slot *slot)

@@ -359,7 +359,6 @@ bool kafka_scan_start(struct kafka_scan *scan, struct error *error)
 	size_t i;
 
 	drop_current(scan);
-	rd_kafka_assign(scan->rk, NULL);
 	scan->pending = 0;
 	for (i = 0; i < scan->count; i++) {
 		const struct kafka_extent *extent = &scan->extents[i];
@@ -372,7 +371,6 @@ bool kafka_scan_start(struct kafka_scan *scan, struct error *error)
 			extent->from;
 	}
 	code = rd_kafka_assign(scan->rk, list);
-	rd_kafka_resume_partitions(scan->rk, list);
 	rd_kafka_topic_partition_list_destroy(list);
 	if (code)
 		error_set(error, ERROR_FATAL, "kafka: %s", rd_kafka_err2str(code));
@@ -399,10 +397,12 @@ static size_t extent_of(struct kafka_scan *scan, const rd_kafka_message_t *messa
 	return i;
 }
 
-/* What a partition that is done still has is not fetched any more. */
+/* What a partition that is done still has is not fetched any more. Not by pausing it: a resume that
+ * overtakes the next assignment would go on from where it was paused. */
 static void end_partition(struct kafka_scan *scan, size_t i)
 {
 	rd_kafka_topic_partition_list_t *list;
+	rd_kafka_error_t *ignored;
 
 	if (scan->done[i])
 		return;
@@ -410,7 +410,9 @@ static void end_partition(struct kafka_scan *scan, size_t i)
 	scan->pending--;
 	list = rd_kafka_topic_partition_list_new(1);
 	rd_kafka_topic_partition_list_add(list, scan->extents[i].topic, scan->extents[i].partition);
-	rd_kafka_pause_partitions(scan->rk, list);
+	ignored = rd_kafka_incremental_unassign(scan->rk, list);
+	if (ignored)
+		rd_kafka_error_destroy(ignored);
 	rd_kafka_topic_partition_list_destroy(list);
 }
 

@@ -197,6 +197,16 @@ static enum ledger_verdict judge_absent(
 	return sighting->offset >= partition->place.high ? LEDGER_NEWER : LEDGER_OLDER;
 }
 
+/* The lower one counts: whichever was seen first. */
+static void note_double(struct entry *entry, int64_t revision, struct ledger_seen *seen)
+{
+	int64_t known = (int64_t)entry->revision - 1;
+
+	seen->first = revision < known ? revision : known;
+	seen->again = revision < known ? known : revision;
+	entry->revision = (uint64_t)seen->first + 1;
+}
+
 static enum ledger_verdict compare(struct entry *entry, const struct sighting *sighting,
 	int64_t revision, const struct fingerprint *print, struct ledger_seen *seen)
 {
@@ -207,7 +217,7 @@ static enum ledger_verdict compare(struct entry *entry, const struct sighting *s
 	if (entry->stream != print->stream)
 		return LEDGER_MISPLACED;
 	if (entry->revision) {
-		seen->first = (int64_t)entry->revision - 1;
+		note_double(entry, revision, seen);
 		return LEDGER_DOUBLED;
 	}
 	entry->revision = (uint64_t)revision + 1;
