@@ -36,8 +36,9 @@ port() {
 started_at() {
 	local stat
 	{ read -r stat <"/proc/$1/stat"; } 2>/dev/null || return
-	# The name in brackets may hold anything; the 20th field after it is the start.
-	awk '{ print $20 }' <<<"${stat##*) }"
+	# The name in brackets may hold anything; the state follows it, the 20th field is the start. What
+	# is dead stays a zombie until somebody asks for its end.
+	awk '$1 !~ /[ZX]/ { print $20 }' <<<"${stat##*) }"
 }
 
 # pid_of NAME: its id, if it runs.

@@ -4,7 +4,7 @@ import json
 from decimal import Decimal
 
 from column_values import Reader
-from final_state import FinalState, raw_members, replay, tables_of
+from final_state import Event, FinalState, raw_members, replay, table_of, tables_of
 from harness import Members
 
 
@@ -50,8 +50,8 @@ class LiveState(FinalState):
         self.printed = {}
         for name, table in self.tables.items():
             full = f"{self.schema}.{name}"
-            self.printed[full] = [raw_members(text)
-                                  for text in self.source.printed(full, table.columns)]
+            self.printed[full] = [raw_members(text) for text in self.source.printed(
+                f"{self.schema}.{self.source.quoted(name)}", table.columns)]
         return self
 
     def assert_equals(self, streams):
@@ -60,3 +60,24 @@ class LiveState(FinalState):
         assert not differences, "\n".join(
             f"{one.place()}: the store has {one.found!r}, the database {one.printed!r}"
             for one in differences[:20])
+
+
+def images(state, streams):
+    """{(table, key as JSON): [(op, image)]} of all streams in their order; where a connector sends what was
+    before, that is what the event before it left, so that nothing is missing, doubled or merged."""
+    found = {}
+    for stream, events in streams.items():
+        last = None
+        for event in map(plain_event, events):
+            table = table_of(event.metadata)
+            before, after = (event.data[name] and state.of_event(table, event.data[name])
+                             for name in ("before", "after"))
+            assert before == last, f"{stream}: {event}"
+            last = after
+            found.setdefault((table, json.dumps(event.data["key"])), []).append(
+                (event.op, before if event.op == "d" else after))
+    return found
+
+
+def plain_event(event):
+    return Event("", plain(event["data"]), plain(event["metadata"]))

@@ -8,6 +8,7 @@ Kafka has every record before it; so the place it committed must reach the one b
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import urllib.error
@@ -41,6 +42,10 @@ def run(command, stdin=None, env=None):
     return done.stdout
 
 
+KEY_COLUMNS = """SELECT column_name FROM information_schema.key_column_usage
+    WHERE table_schema = '{}' AND table_name = '{}' ORDER BY ordinal_position"""
+
+
 class Postgres:
     """One database of the server."""
     name = "postgres"
@@ -54,13 +59,19 @@ class Postgres:
 
     def sql(self, text):
         """Statements; each commits for itself. What they print, as lines."""
-        return run(self.client(), text, {"PGOPTIONS": "--client-min-messages=warning"}).splitlines()
+        return run(self.client(), text,
+                   {"PGOPTIONS": "--client-min-messages=warning"}).split("\n")[:-1]
+
+    @staticmethod
+    def quoted(name):
+        return f'"{name}"'
 
     def create(self):
         run(self.client(self.url.rsplit("/", 1)[0] + "/postgres"),
             f"SELECT 'CREATE DATABASE {self.database}' WHERE NOT EXISTS "
             f"(SELECT FROM pg_database WHERE datname = '{self.database}') \\gexec")
         self.sql("CREATE TABLE fence (id serial PRIMARY KEY)")
+        self.sql("CREATE TABLE signals (id varchar(64) PRIMARY KEY, type varchar(32), data varchar(2048))")
 
     def fence(self):
         """The place before a row that is written now."""
@@ -73,7 +84,7 @@ class Postgres:
 
     def printed(self, table, _types):
         """The rows of a table, each as the JSON text that the database prints."""
-        return self.sql(f"SELECT row_to_json(t) FROM {table} t")
+        return self.sql(f"SELECT row_to_json(whole) FROM {table} whole")
 
     def streaming(self):
         return self.sql("SELECT 1 FROM pg_stat_replication r JOIN pg_replication_slots s "
@@ -93,6 +104,10 @@ class Mariadb:
 
     def sql(self, text):
         return run(self.client(), text).split("\n")[:-1]
+
+    @staticmethod
+    def quoted(name):
+        return f"`{name}`"
 
     def create(self):
         self.sql("CREATE DATABASE fence; CREATE TABLE fence.fence (id int AUTO_INCREMENT PRIMARY KEY)")
@@ -154,6 +169,11 @@ class Neighbourhood:
         finally:
             shutil.rmtree(self.folder)
 
+    def again(self):
+        """What was ended or died runs again, where it was."""
+        done = self.script("up", "--bare")
+        assert done.returncode == 0, done.stdout + done.stderr
+
     def end(self, *servers):
         done = self.script("down", *servers)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -161,6 +181,19 @@ class Neighbourhood:
     def pid(self, server):
         with open(f"{self.folder}/run/{server}.pid", encoding="utf-8") as line:
             return int(line.read().split()[0])
+
+    def kill(self, server):
+        """As a crash; it is gone afterwards."""
+        pid = self.pid(server)
+        os.kill(pid, signal.SIGKILL)
+
+        def gone():
+            try:
+                with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stat:
+                    return stat.read().rsplit(")", 1)[1].split()[0] in "ZX"
+            except (FileNotFoundError, ProcessLookupError):
+                return True
+        wait_until(gone, f"{server} is gone")
 
     # --- connectors ---
 
@@ -224,6 +257,12 @@ class Neighbourhood:
                 return database.streaming()
             wait_until(streaming, f"connector {database.prefix} streams", SERVER_DEADLINE_S)
 
+    def keys(self, topic):
+        """The keys of a topic's records, as they are now; none where there is no topic."""
+        done = subprocess.run(["kcat", "-b", self.kafka, "-C", "-t", topic, "-e", "-q", "-f", "%k\\n"],
+                              check=False, text=True, capture_output=True, timeout=SERVER_DEADLINE_S)
+        return done.stdout.split("\n")[:-1]
+
     def committed(self, database):
         """The place that the database's connector committed; None where it has none yet."""
         status, answer = self.rest("GET", f"/connectors/{database.prefix}/offsets")
@@ -243,7 +282,7 @@ class Neighbourhood:
 
     def generate(self, database, *arguments, search_path=None):
         """The bank's random load into a database: scripts/generate.sh's options."""
-        client = database.client("bank") if database.name == "mariadb" else database.client()
+        client = database.client(search_path or "bank") if database.name == "mariadb" else database.client()
         options = f"--client-min-messages=warning -c search_path={search_path or 'public'}"
         return subprocess.Popen(
             [str(GENERATE), "--to", database.name, *map(str, arguments), "--", *map(str, client)],

@@ -13,6 +13,7 @@ class Scene:
         self.store = bench.store()
         self.bridge = None
         self.configuration = None
+        self.last = None
 
     def configure(self, *topics, **sections):
         """A bridge of a group of its own; topics are patterns."""
@@ -36,8 +37,8 @@ class Scene:
         self.neighbourhood.await_all(*databases)
         if self.bridge:
             self.stop()
-        last = self.bench.run(self.configuration, "--until-end")
-        assert last.wait(SERVER_DEADLINE_S) == 0, last.report()
+        self.last = self.bench.run(self.configuration, "--until-end")
+        assert self.last.wait(SERVER_DEADLINE_S) == 0, self.last.report()
         return self.store.row_streams()
 
     def links(self, stream):
