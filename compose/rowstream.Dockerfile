@@ -16,8 +16,10 @@ RUN apt-get update && apt-get install --yes --no-install-recommends \
         libavro23 \
         libcurl4 \
         libjansson4 \
+        libmariadb3 \
         libmicrohttpd12 \
         libnettle8 \
+        libpq5 \
         librdkafka1 \
         libsqlite3-0 \
         libuuid1 \

@@ -6,8 +6,8 @@ BUILDS=$ROOT/build
 JOBS=$(nproc 2>/dev/null || echo 2)
 
 # shellcheck disable=SC2034 # used by those that source this
-BUILD_PACKAGES="autoconf automake gcc libavro-dev libc6-dev libcurl4-openssl-dev libjansson-dev libmicrohttpd-dev
-	librdkafka-dev libsqlite3-dev libssl-dev libyaml-dev make nettle-dev pkg-config
+BUILD_PACKAGES="autoconf automake gcc libavro-dev libc6-dev libcurl4-openssl-dev libjansson-dev libmariadb-dev
+	libmicrohttpd-dev libpq-dev librdkafka-dev libsqlite3-dev libssl-dev libyaml-dev make nettle-dev pkg-config
 	uuid-dev zlib1g-dev"
 # shellcheck disable=SC2034
 TEST_PACKAGES="check kcat openssl python3 python3-pytest python3-pytest-xdist python3-yaml"

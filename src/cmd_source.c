@@ -6,7 +6,8 @@
 static struct {
 	const char *format;
 	int64_t timeout_s;
-	bool all;
+	bool all, drop_slot;
+	const char *database;
 	struct text_list schema_files;
 } options;
 
@@ -20,6 +21,14 @@ static const struct flag flags[] = {
 		.meaning = "how long create and remove wait for Kafka Connect (default: 60)",
 		.number = &options.timeout_s},
 	{.name = "all", .meaning = "status of every connector there", .on = &options.all},
+	{.name = "drop-slot",
+		.meaning = "remove: also drop PostgreSQL's slot and publication",
+		.on = &options.drop_slot},
+	{.name = "database",
+		.value = "URL",
+		.meaning = "types: of this database's own columns, postgresql://user@host/database "
+			   "or mariadb://user@host",
+		.text = &options.database},
 	{.name = "schemas",
 		.value = "FILE",
 		.meaning = "types: schemas of records in Avro, as for 'rowstream map'",
@@ -54,6 +63,8 @@ static bool take_options(struct source *source, struct error *error)
 		error_set(error, ERROR_INPUT, "connect.name is empty: the connector needs a name");
 	source->timeout_ms = options.timeout_s * 1000;
 	source->all = options.all;
+	source->drop_slot = options.drop_slot;
+	source->database = options.database;
 	return error->kind == ERROR_NONE;
 }
 

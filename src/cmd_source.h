@@ -4,6 +4,7 @@
 
 #include "command.h"
 #include "connect.h"
+#include "column_types.h"
 #include "connector.h"
 #include "findings.h"
 
@@ -16,8 +17,9 @@ struct source {
 	struct findings findings;
 	enum rows_format format;
 	int64_t timeout_ms;
-	bool all;
-	char **files; /* of types */
+	bool all, drop_slot;
+	const char *database; /* --database, or NULL */
+	char **files;	      /* of types */
 	int file_count;
 	const struct text_list *schema_files;
 };
@@ -33,6 +35,14 @@ int source_types(struct source *source);
 void source_begin(struct source *source);
 /* Findings about worker, plugin and properties; all of them, or only what is wrong. */
 void source_validate(struct source *source, bool all);
+/* Findings about what the database says, where it can be asked. */
+void source_check_database(struct source *source);
+/* Drops both in the database of a connector with these properties; a finding. */
+void source_drop_slot(struct source *source, const struct connector_properties *properties,
+	const char *slot, const char *publication);
+/* Types of all columns of the database at url. */
+bool source_read_catalogue(
+	struct source *source, const char *url, struct column_types *types, struct error *error);
 /* A finding about what Connect answered; DONE adds none. True for DONE. */
 bool source_is_done(struct source *source, enum connect_outcome outcome, const struct error *error);
 /* Adds what a trace says and what to do about it. */

@@ -192,6 +192,8 @@ int source_check(struct source *source)
 	source_validate(source, true);
 	if (source->findings.code != EXIT_UNREACHABLE)
 		check_connector(source);
+	if (source->findings.code != EXIT_UNREACHABLE)
+		source_check_database(source);
 	findings_end(&source->findings);
 	return source->findings.code;
 }

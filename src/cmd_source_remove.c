@@ -93,11 +93,16 @@ static void report_postgresql(struct source *source, const struct connector_prop
 	const char *publication = connector_get(properties, "publication.name");
 	const char *database = connector_get(properties, "database.dbname");
 
+	slot = slot ? slot : "debezium";
+	publication = publication ? publication : "dbz_publication";
+	if (source->drop_slot) {
+		source_drop_slot(source, properties, slot, publication);
+		return;
+	}
 	findings_warn(&source->findings, "database",
-		"the slot keeps log for ever until it is dropped. In %s: SELECT "
+		"the slot keeps log for ever until it is dropped: --drop-slot, or in %s: SELECT "
 		"pg_drop_replication_slot('%s'); DROP PUBLICATION \"%s\";",
-		database ? database : "its database", slot ? slot : "debezium",
-		publication ? publication : "dbz_publication");
+		database ? database : "its database", slot, publication);
 }
 
 static void report_leftovers(struct source *source, const struct connector_properties *properties)

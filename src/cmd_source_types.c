@@ -1,4 +1,4 @@
-/* rowstream source types: the section `types` from schema blocks. */
+/* rowstream source types: the section `types` from schema blocks, or from a database. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -149,7 +149,21 @@ static int print_sample(const struct sample *sample, struct error *error)
 	return EXIT_DONE;
 }
 
-int source_types(struct source *source)
+static int types_of_database(struct source *source)
+{
+	struct column_types *types = column_types_new();
+	struct error error = {0};
+	int code = EXIT_DONE;
+
+	if (source_read_catalogue(source, source->database, types, &error))
+		print_types(types);
+	else
+		code = command_fail(&cmd_source, &error);
+	column_types_free(types);
+	return code;
+}
+
+static int types_of_sample(struct source *source)
 {
 	struct sample sample = {0};
 	struct error error = {0};
@@ -168,4 +182,17 @@ int source_types(struct source *source)
 		code = command_fail(&cmd_source, &error);
 	close_sample(&sample);
 	return code;
+}
+
+int source_types(struct source *source)
+{
+	struct error error = {0};
+
+	if (!source->database)
+		return types_of_sample(source);
+	if (source->file_count == 0 && source->schema_files->count == 0)
+		return types_of_database(source);
+	error_set(
+		&error, ERROR_INPUT, "--database and records at once: types come from one of them");
+	return command_fail(&cmd_source, &error);
 }

@@ -8,6 +8,7 @@
 #include "autoconf.h"
 #include "avro_twin.h"
 #include "config_yaml.h"
+#include "database.h"
 #include "eventstore.h"
 #include "http_server.h"
 #include "kafka.h"
@@ -56,9 +57,9 @@ static int print_commands(void)
 
 static int print_version(void)
 {
-	printf("rowstream %s\n%s\n%s\n%s\n%s\n%s\n", PACKAGE_VERSION, kafka_library_version(),
+	printf("rowstream %s\n%s\n%s\n%s\n%s\n%s\n%s\n", PACKAGE_VERSION, kafka_library_version(),
 		eventstore_library_version(), config_yaml_library_version(), twin_library_version(),
-		http_server_library_version());
+		http_server_library_version(), database_library_versions());
 	return EXIT_DONE;
 }
 
