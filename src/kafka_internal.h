@@ -96,6 +96,12 @@ void kafka_decline_assignment(struct kafka *kafka);
 void kafka_fill_record(
 	const rd_kafka_message_t *message, struct kafka_headers *headers, struct record *record);
 
+/* low and high (the last stable offset) of the log. Not by rd_kafka_query_watermark_offsets: that
+ * of 2.0.2 waits without end, whatever its timeout, for a broker that goes away meanwhile. At most
+ * twice timeout_ms. */
+rd_kafka_resp_err_t kafka_query_ends(rd_kafka_t *rk, const char *topic, int32_t partition,
+	int64_t *low, int64_t *high, int timeout_ms);
+
 /* The user's properties, with ours where he says nothing; callbacks are the caller's. NULL and
  * error (ERROR_INPUT) for a property that librdkafka or our protocol refuses. */
 rd_kafka_conf_t *kafka_conf_new(const struct kafka_options *options, struct error *error);

@@ -42,7 +42,7 @@ static void message_of_data(struct kafka *kafka, const rd_kafka_message_t *messa
 		kafka_add_trouble(kafka, message->err, rd_kafka_message_errstr(message));
 		return;
 	}
-	rd_kafka_query_watermark_offsets(kafka->rk, assigned->partition.topic, message->partition,
+	kafka_query_ends(kafka->rk, assigned->partition.topic, message->partition,
 		&assigned->partition.low, &assigned->partition.high, 10 * ASK_SLICE_MS);
 	news = kafka_add_news(kafka, KAFKA_OUT_OF_RANGE);
 	news->event.offset = message->offset;

@@ -129,8 +129,8 @@ static bool ask_watermarks(struct kafka *kafka, int64_t until_ms)
 		int64_t low, high;
 		rd_kafka_resp_err_t code;
 
-		code = rd_kafka_query_watermark_offsets(kafka->rk, element->topic,
-			element->partition, &low, &high, 5 * kafka->ask_ms);
+		code = kafka_query_ends(
+			kafka->rk, element->topic, element->partition, &low, &high, kafka->ask_ms);
 		if (code == RD_KAFKA_RESP_ERR__TIMED_OUT || code == RD_KAFKA_RESP_ERR__TRANSPORT) {
 			ask_longer(kafka);
 			return false;
