@@ -46,8 +46,13 @@ struct es_http {
 	char *leader;	     /* where a 307 led to, or NULL */
 	char *authorization; /* a whole header line, or NULL */
 	bool tls;
-	struct curl_waitfd *extra;
-	size_t extra_size;
+	/* What libcurl waits for, as it tells: asking all its handles at each turn costs more than
+	 * the request that moved. */
+	struct pollfd *watched;
+	size_t watched_count, watched_size;
+	int64_t timer_due_ms;  /* -1: none */
+	struct pollfd *polled; /* watched and the caller's, while they are waited for */
+	size_t polled_size;
 };
 
 /* --- What curl calls back --- */
@@ -81,6 +86,41 @@ static size_t take_header(char *bytes, size_t size, size_t count, void *user)
 	else if (es_answer_line(&slot->answer, line))
 		slot->head_ended = false;
 	return size * count;
+}
+
+static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *socket)
+{
+	struct es_http *http = user;
+	size_t i = 0;
+
+	while (i < http->watched_count && http->watched[i].fd != fd)
+		i++;
+	if (what == CURL_POLL_REMOVE) {
+		if (i < http->watched_count)
+			http->watched[i] = http->watched[--http->watched_count];
+		return 0;
+	}
+	if (i == http->watched_size) {
+		http->watched_size = i ? 2 * i : 16;
+		http->watched =
+			xreallocarray(http->watched, http->watched_size, sizeof(*http->watched));
+	}
+	http->watched_count += i == http->watched_count;
+	http->watched[i] = (struct pollfd){
+		.fd = fd,
+		.events = (short)((what & CURL_POLL_IN ? POLLIN : 0) |
+				  (what & CURL_POLL_OUT ? POLLOUT : 0)),
+	};
+	return 0;
+}
+
+static int set_timer(CURLM *multi, long timeout_ms, void *user)
+{
+	struct es_http *http = user;
+
+	/* One more: clock_ms cuts the begun millisecond off. */
+	http->timer_due_ms = timeout_ms < 0 ? -1 : clock_ms() + timeout_ms + (timeout_ms > 0);
+	return 0;
 }
 
 /* --- Slots --- */
@@ -184,6 +224,11 @@ static bool set_up_multi(struct es_http *http, const struct es_address *address,
 	http->multi = curl_multi_init();
 	if (!http->multi)
 		return false;
+	http->timer_due_ms = -1;
+	curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
+	curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
+	curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, set_timer);
+	curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
 	curl_multi_setopt(http->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)http->count);
 	/* By default libcurl keeps four times the requests in flight, and so closes connections
 	 * whenever there are few. */
@@ -257,7 +302,8 @@ void es_http_free(struct es_http *http)
 	for (i = 0; i < http->count; i++)
 		clear_slot(http, &http->slots[i]);
 	curl_multi_cleanup(http->multi);
-	free(http->extra);
+	free(http->watched);
+	free(http->polled);
 	free(http->slots);
 	free(http->base);
 	free(http->leader);
@@ -324,11 +370,25 @@ static void send_to(struct es_http *http, struct es_slot *slot, const char *base
 	curl_multi_add_handle(http->multi, wire->easy);
 }
 
+/* What was added is due at once, so requests go out here; those whose time is up end. */
+static void run_timer(struct es_http *http)
+{
+	int running;
+
+	if (http->timer_due_ms < 0 || clock_ms() < http->timer_due_ms)
+		return;
+	/* Before, because libcurl sets it anew only where something is left to wait for. */
+	http->timer_due_ms = -1;
+	curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+}
+
 static void start(struct es_http *http, struct es_slot *slot)
 {
 	slot->wire->hops = 0;
 	slot->seconds = 0;
 	send_to(http, slot, http->leader ? http->leader : http->base);
+	/* Now and not while waiting: the store works on it while the next one is made. */
+	run_timer(http);
 }
 
 static void set_body(struct es_slot *slot)
@@ -462,49 +522,71 @@ static void end_transfer(struct es_http *http, CURL *easy, CURLcode code)
 	TAILQ_INSERT_TAIL(&http->done, slot, entry);
 }
 
-static void move_on(struct es_http *http)
+static void take_ended(struct es_http *http)
 {
-	int running, left;
 	CURLMsg *message;
+	int left;
 
-	curl_multi_perform(http->multi, &running);
 	while ((message = curl_multi_info_read(http->multi, &left)))
 		if (message->msg == CURLMSG_DONE)
 			end_transfer(http, message->easy_handle, message->data.result);
 }
 
-static short curl_events(short events)
+static void move_socket(struct es_http *http, const struct pollfd *polled)
 {
-	return (short)((events & POLLIN ? CURL_WAIT_POLLIN : 0) |
-		       (events & POLLPRI ? CURL_WAIT_POLLPRI : 0) |
-		       (events & POLLOUT ? CURL_WAIT_POLLOUT : 0));
+	int running,
+		bits = (polled->revents & POLLIN ? CURL_CSELECT_IN : 0) |
+		       (polled->revents & POLLOUT ? CURL_CSELECT_OUT : 0) |
+		       (polled->revents & (POLLERR | POLLHUP | POLLNVAL) ? CURL_CSELECT_ERR : 0);
+
+	curl_multi_socket_action(http->multi, polled->fd, bits, &running);
 }
 
-static short poll_events(short events)
+static int sleep_ms(const struct es_http *http, int timeout_ms)
 {
-	return (short)((events & CURL_WAIT_POLLIN ? POLLIN : 0) |
-		       (events & CURL_WAIT_POLLPRI ? POLLPRI : 0) |
-		       (events & CURL_WAIT_POLLOUT ? POLLOUT : 0));
+	int64_t left_ms;
+
+	if (!TAILQ_EMPTY(&http->done))
+		return 0;
+	if (http->timer_due_ms < 0)
+		return timeout_ms;
+	left_ms = http->timer_due_ms - clock_ms();
+	return left_ms <= 0 ? 0 : left_ms < timeout_ms ? (int)left_ms : timeout_ms;
+}
+
+/* A copy, because libcurl changes what it waits for while it is told what moved. */
+static size_t fill_polled(struct es_http *http, const struct pollfd *extra, size_t extra_count)
+{
+	size_t i, watched = http->watched_count;
+
+	if (watched + extra_count > http->polled_size) {
+		http->polled_size = watched + extra_count;
+		http->polled =
+			xreallocarray(http->polled, http->polled_size, sizeof(*http->polled));
+	}
+	for (i = 0; i < watched; i++)
+		http->polled[i] = http->watched[i];
+	for (i = 0; i < extra_count; i++)
+		http->polled[watched + i] =
+			(struct pollfd){.fd = extra[i].fd, .events = extra[i].events};
+	return watched;
 }
 
 void es_http_wait(struct es_http *http, struct pollfd *extra, size_t extra_count, int timeout_ms)
 {
-	size_t i;
+	size_t i, watched;
 
-	move_on(http);
-	if (!TAILQ_EMPTY(&http->done))
-		timeout_ms = 0;
-	if (extra_count > http->extra_size) {
-		http->extra_size = extra_count;
-		http->extra = xreallocarray(http->extra, extra_count, sizeof(*http->extra));
-	}
+	run_timer(http);
+	take_ended(http);
+	watched = fill_polled(http, extra, extra_count);
+	poll(http->polled, watched + extra_count, sleep_ms(http, timeout_ms));
 	for (i = 0; i < extra_count; i++)
-		http->extra[i] = (struct curl_waitfd){
-			.fd = extra[i].fd, .events = curl_events(extra[i].events)};
-	curl_multi_poll(http->multi, http->extra, (unsigned)extra_count, timeout_ms, NULL);
-	for (i = 0; i < extra_count; i++)
-		extra[i].revents = poll_events(http->extra[i].revents);
-	move_on(http);
+		extra[i].revents = http->polled[watched + i].revents;
+	for (i = 0; i < watched; i++)
+		if (http->polled[i].revents)
+			move_socket(http, &http->polled[i]);
+	run_timer(http);
+	take_ended(http);
 }
 
 struct es_slot *es_http_done(struct es_http *http)

@@ -440,6 +440,9 @@ void outbox_drop(struct outbox *outbox, const struct feed *feed, bool in_flight_
 	for (state = 0; state < STREAM_STATES; state++) {
 		struct stream *stream = TAILQ_FIRST(&outbox->lists[state]), *next;
 
+		/* Many, and nothing is queued in them. */
+		if (state == STREAM_IDLE)
+			continue;
 		for (; stream; stream = next) {
 			next = TAILQ_NEXT(stream, entry);
 			drop_events(outbox, stream, feed, in_flight_too);
@@ -447,7 +450,7 @@ void outbox_drop(struct outbox *outbox, const struct feed *feed, bool in_flight_
 				continue;
 			if (stream->broken)
 				stream_doubt(outbox, stream);
-			else if (TAILQ_EMPTY(&stream->queue) && state != STREAM_IDLE)
+			else if (TAILQ_EMPTY(&stream->queue))
 				stream_free(outbox, stream);
 		}
 	}

@@ -185,7 +185,7 @@ static int64_t sooner(int64_t a, int64_t b)
 
 static int sleep_ms(struct pipeline *pipeline, int64_t now_ms)
 {
-	int64_t until_ms = now_ms + (log_is_terminal() ? TICK_MS : LONGEST_SLEEP_MS);
+	int64_t until_ms = now_ms + (pipeline->on_terminal ? TICK_MS : LONGEST_SLEEP_MS);
 
 	if (pipeline->data_ready && feeds_have_room(pipeline))
 		return 0;
@@ -220,6 +220,8 @@ static void wait_for_news(struct pipeline *pipeline, int64_t now_ms)
 		}
 	}
 	eventstore_wait(pipeline->store, fds, count, sleep_ms(pipeline, now_ms));
+	if (fds[0].revents)
+		take_signals(pipeline);
 	if (data && fds[data].revents)
 		pipeline->data_ready = true;
 }
@@ -229,13 +231,14 @@ static void turn(struct pipeline *pipeline)
 	int64_t now_ms = clock_ms();
 
 	pipeline->now_wall_ms = wall_ms();
-	take_signals(pipeline);
 	take_control(pipeline, now_ms);
 	/* Answers first: they free the slots that new work goes into. */
 	take_results(pipeline);
 	group_turn(pipeline, now_ms);
 	go_on_with_group(pipeline);
 	avro_take_answers(pipeline, now_ms);
+	/* Before reading: the store has something to do meanwhile. */
+	send_work(pipeline, now_ms);
 	feeds_read(pipeline);
 	avro_ask(pipeline, now_ms);
 	send_work(pipeline, now_ms);
@@ -372,6 +375,7 @@ static bool open_parts(struct pipeline *pipeline, struct error *error)
 	}
 	if (!status_open(pipeline, error))
 		return false;
+	pipeline->on_terminal = log_is_terminal();
 	pipeline->started_ms = pipeline->last_summary_ms = clock_ms();
 	return true;
 }

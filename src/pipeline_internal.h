@@ -128,6 +128,7 @@ struct pipeline {
 	struct registry *registry; /* NULL with twins: none is configured */
 	struct twins *twins;
 	int signal_fd;
+	bool on_terminal; /* standard error is one */
 
 	struct feed_list feeds;
 	size_t feed_count;

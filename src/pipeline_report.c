@@ -57,7 +57,7 @@ static void progress(struct pipeline *pipeline, int64_t now_ms)
 	char line[256];
 	double rate;
 
-	if (elapsed_ms < PROGRESS_EVERY_MS || !log_is_terminal())
+	if (!pipeline->on_terminal || elapsed_ms < PROGRESS_EVERY_MS)
 		return;
 	rate = (double)(counts[DELIVERED] - pipeline->last_delivered) * 1000 / (double)elapsed_ms;
 	pipeline->rate = 0.7 * pipeline->rate + 0.3 * rate;
