@@ -207,6 +207,15 @@ static void note_address(struct http_server *server, union address *address)
 		ntohs(address->v4.sin_port));
 }
 
+/* A decoded NUL would end the text early, and another row would be answered than was asked for:
+ * such a text stays as it came, and names nothing. */
+static size_t unescape(void *user, struct MHD_Connection *connection, char *text)
+{
+	(void)user;
+	(void)connection;
+	return strstr(text, "%00") ? strlen(text) : MHD_http_unescape(text);
+}
+
 static struct MHD_Daemon *start(struct http_server *server, const union address *address)
 {
 	unsigned flags = MHD_USE_EPOLL | MHD_USE_ITC;
@@ -215,7 +224,8 @@ static struct MHD_Daemon *start(struct http_server *server, const union address 
 		flags |= MHD_USE_IPv6;
 	return MHD_start_daemon(flags, 0, NULL, NULL, answer, server, MHD_OPTION_SOCK_ADDR,
 		&address->any, MHD_OPTION_CONNECTION_LIMIT, (unsigned)MAX_CONNECTIONS,
-		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_END);
+		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_UNESCAPE_CALLBACK,
+		unescape, NULL, MHD_OPTION_END);
 }
 
 struct http_server *http_server_new(

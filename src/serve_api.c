@@ -32,7 +32,7 @@ void serve_add_escaped(struct strbuf *out, struct span text)
 		unsigned char c = (unsigned char)text.ptr[i];
 
 		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-			strchr("-._~:@!*()'", c))
+			(c && strchr("-._~:@!*()'", c)))
 			strbuf_add_char(out, (char)c);
 		else
 			strbuf_add(out, (char[]){'%', hex[c >> 4], hex[c & 15]}, 3);
