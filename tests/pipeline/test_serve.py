@@ -127,7 +127,7 @@ def test_changes_show_without_a_restart(serve):
 
 
 @pytest.mark.parametrize("path, status, words", [
-    ("/tables/people/1%00x", 404, "does not exist"),
+    ("/tables/people/1%00x", 404, "stream people-1%00x"),
     ("/nothing", 404, "/openapi.json"),
     ("/tables/people/1/history/x", 404, "/openapi.json"),
     ("/tables/nobody", 404, "there is no stream $ce-nobody"),
