@@ -373,14 +373,22 @@ START_TEST(connections_that_died_are_replaced)
 }
 END_TEST
 
+/* A close may cross the next request (RFC 9112, 9.5): whether that append was taken nobody knows.
+ * The one behind it has a new connection. */
 START_TEST(keep_alive_closed_after_each_answer)
 {
 	static const struct stub_answer answers[] = {{OK_201(0), STUB_CLOSE, 0, 0}};
 	int i;
 
 	start(answers, 1);
-	for (i = 0; i < 50; i++)
-		ck_assert_int_eq(append(-1).append, APPEND_WRITTEN);
+	for (i = 0; i < 50; i++) {
+		struct eventstore_result result = append(-1);
+
+		if (result.append == APPEND_UNKNOWN && result.status == 0)
+			result = append(-1);
+		ck_assert_msg(result.append == APPEND_WRITTEN, "append %d of 50: %d, %s", i,
+			(int)result.append, result.text);
+	}
 	stop();
 }
 END_TEST
