@@ -171,6 +171,13 @@ bool source_is_done(struct source *source, enum connect_outcome outcome, const s
 	return false;
 }
 
+void source_add_advice(struct strbuf *out, const char *advice)
+{
+	while (out->len && (out->data[out->len - 1] == '.' || out->data[out->len - 1] == ' '))
+		out->data[--out->len] = '\0';
+	strbuf_printf(out, "; %s", advice);
+}
+
 void source_add_cause(struct strbuf *out, const char *trace)
 {
 	const char *advice;
@@ -178,7 +185,7 @@ void source_add_cause(struct strbuf *out, const char *trace)
 	connector_cause(span_of(trace), out);
 	advice = connector_advice(trace);
 	if (advice)
-		strbuf_printf(out, "; %s", advice);
+		source_add_advice(out, advice);
 }
 
 const struct command cmd_source = {

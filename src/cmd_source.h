@@ -18,6 +18,7 @@ struct source {
 	enum rows_format format;
 	int64_t timeout_ms;
 	bool all, drop_slot;
+	bool is_missing;      /* check: Connect has no such connector yet */
 	const char *database; /* --database, or NULL */
 	char **files;	      /* of types */
 	int file_count;
@@ -45,6 +46,8 @@ bool source_read_catalogue(
 	struct source *source, const char *url, struct column_types *types, struct error *error);
 /* A finding about what Connect answered; DONE adds none. True for DONE. */
 bool source_is_done(struct source *source, enum connect_outcome outcome, const struct error *error);
+/* Goes on in the sentence that stands there, full stop or not. */
+void source_add_advice(struct strbuf *out, const char *advice);
 /* Adds what a trace says and what to do about it. */
 void source_add_cause(struct strbuf *out, const char *trace);
 

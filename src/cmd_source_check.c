@@ -74,6 +74,7 @@ static bool check_plugin(struct source *source, bool all)
 static void report_problems(struct source *source)
 {
 	const struct connect_answer *answer = &source->answer;
+	struct strbuf text = {0};
 	const char *last = "";
 	size_t i;
 
@@ -84,9 +85,14 @@ static void report_problems(struct source *source)
 		if (strcmp(problem->property, last) == 0)
 			continue;
 		last = problem->property;
-		findings_fail(&source->findings, EXIT_REFUSED, "property", "%s: %s%s%s",
-			problem->property, problem->text, advice ? "; " : "", advice ? advice : "");
+		strbuf_reset(&text);
+		strbuf_add_text(&text, problem->text);
+		if (advice)
+			source_add_advice(&text, advice);
+		findings_fail(&source->findings, EXIT_REFUSED, "property", "%s: %s",
+			problem->property, text.data ? text.data : "");
 	}
+	strbuf_clear(&text);
 }
 
 static bool is_known(const struct connect_answer *answer, const char *name)
@@ -168,7 +174,8 @@ static void check_connector(struct source *source)
 	enum connect_outcome outcome =
 		connect_status(source->connect, source->name, &source->answer, &error);
 
-	if (outcome == CONNECT_MISSING)
+	source->is_missing = outcome == CONNECT_MISSING;
+	if (source->is_missing)
 		findings_ok(&source->findings, "connector",
 			"'%s' is not there yet: rowstream source create", source->name);
 	else if (source_is_done(source, outcome, &error))

@@ -94,6 +94,12 @@ static void check_slot(struct source *source, struct database *database)
 			"the slot '%s' belongs to another database of this server: take another "
 			"slot.name",
 			slot);
+	else if (source->is_missing && strcmp(facts.cells[0], "t") == 0)
+		/* Connect would say RUNNING, and the task try again and again. */
+		findings_fail(&source->findings, EXIT_REFUSED, "database",
+			"another connector reads the slot '%s': take another slot.name, or remove "
+			"that one",
+			slot);
 	else
 		findings_ok(&source->findings, "database", "the slot '%s' is there, %s", slot,
 			strcmp(facts.cells[0], "t") == 0 ? "and somebody reads it"
@@ -257,13 +263,37 @@ static void check_binlog(struct source *source, struct database *database)
 	check_grants(source, database);
 }
 
+/* "${file:…}" is replaced by the worker's config provider; NULL: all is said here. */
+static const char *reference_in(const struct connector_properties *properties)
+{
+	static const char *const names[] = {"database.hostname", "database.port", "database.user",
+		"database.password", "database.dbname"};
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const char *value = connector_get(properties, names[i]);
+
+		if (value && strstr(value, "${"))
+			return names[i];
+	}
+	return NULL;
+}
+
 /* The worker may reach what we cannot, so that is no failure. */
 void source_check_database(struct source *source)
 {
 	struct database_address address;
+	const char *reference = reference_in(&source->properties);
 	struct database *database;
 	struct error error = {0};
 
+	if (reference) {
+		findings_warn(&source->findings, "database",
+			"not asked for what Connect does not look at: only the worker knows what "
+			"%s is",
+			reference);
+		return;
+	}
 	if (!database_address_of_connector(&address, &source->properties))
 		return;
 	if (!database_is_built_in(address.kind)) {

@@ -95,6 +95,11 @@ def test_rights_in_postgres_are_looked_at(scene):
     code, found = check(scene, postgres(scene, "postgres", **{"slot.name": "told"}))
     assert code == 1
     assert any("belongs to another database" in text for text in found["FAIL"]), found
+    # That of a connector that runs: two would stop each other.
+    scene.neighbourhood.await_all(scene.neighbourhood.postgres)
+    code, found = check(scene, postgres(scene, "postgres", **{"slot.name": "pg"}))
+    assert code == 1
+    assert any("another connector reads the slot 'pg'" in text for text in found["FAIL"]), found
 
 
 def test_settings_of_mariadb_are_looked_at(scene):

@@ -83,7 +83,7 @@ def test_the_documentation_gives_the_reason_of_each_recommended_property(bench, 
     ("pg-no-host", ["The connection attempt failed", "is database.hostname a name", "resolve"]),
     ("my-bad-password", ["Access denied for user", "look at database.user"]),
     ("my-refused", ["Connection refused", "is the database up"]),
-    ("pg-bad-values", ["Class nope.Converter could not be found.", "plugin.path"]),
+    ("pg-bad-values", ["Class nope.Converter could not be found; ", "plugin.path"]),
 ])
 def test_check_says_what_is_wrong_and_what_to_do(bench, connect, validation, words):
     connect.validation = validation
@@ -126,6 +126,17 @@ def test_a_database_that_is_not_reached_from_here_is_no_failure(bench, connect):
         assert "cannot be asked from here" in said and "refused" in said
     else:
         assert not texts(rows, None, "database")
+
+
+def test_a_password_that_only_the_worker_knows_is_not_tried(bench, connect):
+    config = configure(bench, connect, connector={
+        "database.password": "$${file:/run/secrets/db.properties:password}"})
+    done, rows = source(bench, config, "check")
+    assert done.returncode == DONE
+    (said,) = texts(rows, "warn", "database")
+    assert "only the worker knows what database.password is" in said
+    sent = next(body for _, path, body in connect.requests if path.endswith("/validate"))
+    assert sent["database.password"] == "${file:/run/secrets/db.properties:password}"
 
 
 def test_check_warns_of_slips_only(bench, connect):
@@ -208,7 +219,7 @@ def test_create_names_what_it_changes(bench, connect):
     ("walrep", ["Unable to create filtered publication", "permission denied for database",
                 "GRANT CREATE ON DATABASE"]),
     ("notowner", ["must be owner of table accounts", "CREATE PUBLICATION"]),
-    ("nopub", ["Publication autocreation is disabled", "CREATE PUBLICATION"]),
+    ("nopub", ["Publication autocreation is disabled", "restart the connector; CREATE PUBLICATION"]),
     ("mymixed", ["not configured to use a ROW binlog_format", "SET GLOBAL binlog_format = 'ROW'"]),
 ])
 def test_create_says_why_the_task_failed(bench, connect, trace, words):
