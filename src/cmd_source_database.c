@@ -202,6 +202,7 @@ static void add_grant(void *user, const char *const *cells)
 static void check_grants(struct source *source, struct database *database)
 {
 	struct grants grants = {0};
+	struct strbuf lacking = {0};
 	struct error error = {0};
 
 	if (!database_query(database, "SHOW GRANTS", add_grant, &grants, &error)) {
@@ -213,14 +214,21 @@ static void check_grants(struct source *source, struct database *database)
 		findings_ok(&source->findings, "database", "this user may replicate and read");
 		return;
 	}
+	if (!grants.replicates)
+		strbuf_add_text(&lacking, ", REPLICATION SLAVE");
+	if (!grants.monitors)
+		strbuf_add_text(&lacking, ", REPLICATION CLIENT");
+	if (!grants.reads)
+		strbuf_add_text(&lacking, ", SELECT");
+	if (!grants.reloads)
+		strbuf_add_text(&lacking, ", RELOAD");
 	/* Roles may hold what is missing. */
 	findings_warn(&source->findings, "database",
-		"this user's own rights lack%s%s%s%s; GRANT SELECT, RELOAD, SHOW DATABASES, LOCK "
+		"this user's own rights lack %s; GRANT SELECT, RELOAD, SHOW DATABASES, LOCK "
 		"TABLES, REPLICATION SLAVE, REPLICATION CLIENT ON *.* to it, unless a role has "
 		"them",
-		grants.replicates ? "" : " REPLICATION SLAVE",
-		grants.monitors ? "" : " REPLICATION CLIENT", grants.reads ? "" : " SELECT",
-		grants.reloads ? "" : " RELOAD");
+		lacking.data + strlen(", "));
+	strbuf_clear(&lacking);
 }
 
 static void check_binlog_settings(struct source *source, const struct facts *facts)
@@ -283,10 +291,13 @@ static const char *reference_in(const struct connector_properties *properties)
 void source_check_database(struct source *source)
 {
 	struct database_address address;
+	const char *class_name = connector_get(&source->properties, "connector.class");
 	const char *reference = reference_in(&source->properties);
 	struct database *database;
 	struct error error = {0};
 
+	if (!database_is_built_in(connector_kind_of(class_name ? class_name : "")))
+		return;
 	if (reference) {
 		findings_warn(&source->findings, "database",
 			"not asked for what Connect does not look at: only the worker knows what "
@@ -296,10 +307,6 @@ void source_check_database(struct source *source)
 	}
 	if (!database_address_of_connector(&address, &source->properties))
 		return;
-	if (!database_is_built_in(address.kind)) {
-		database_address_clear(&address);
-		return;
-	}
 	database = database_open(&address, &error);
 	if (!database)
 		findings_warn(&source->findings, "database",

@@ -107,6 +107,9 @@ def test_settings_of_mariadb_are_looked_at(scene):
                  "database.port": scene.neighbourhood.mariadb.port, "database.server.id": "6001"}
     code, found = check(scene, connector)
     assert code == 0 and "FAIL" not in found, found
+    scene.neighbourhood.mariadb.sql("GRANT SELECT, REPLICATION SLAVE ON *.* TO weak@'%' IDENTIFIED BY 'w'")
+    code, found = check(scene, {**connector, "database.user": "weak", "database.password": "w"})
+    assert any("rights lack REPLICATION CLIENT, RELOAD;" in text for text in found["warn"]), found
     number, = scene.neighbourhood.mariadb.sql("SELECT @@GLOBAL.server_id")
     code, found = check(scene, {**connector, "database.server.id": number})
     assert code == 1 and any("the server's own" in text for text in found["FAIL"]), found

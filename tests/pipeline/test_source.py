@@ -133,8 +133,11 @@ def test_a_password_that_only_the_worker_knows_is_not_tried(bench, connect):
         "database.password": "$${file:/run/secrets/db.properties:password}"})
     done, rows = source(bench, config, "check")
     assert done.returncode == DONE
-    (said,) = texts(rows, "warn", "database")
-    assert "only the worker knows what database.password is" in said
+    if LIBPQ:
+        (said,) = texts(rows, "warn", "database")
+        assert "only the worker knows what database.password is" in said
+    else:
+        assert not texts(rows, None, "database")
     sent = next(body for _, path, body in connect.requests if path.endswith("/validate"))
     assert sent["database.password"] == "${file:/run/secrets/db.properties:password}"
 
