@@ -19,6 +19,8 @@ import sys
 import tempfile
 import time
 
+import memory
+import neighbourhood
 from bench_tools import (BENCH, CHECKOUT, Failure, Program, StoreReader, check_store, run)
 
 PARTITIONS = 32
@@ -374,6 +376,15 @@ def arguments():
                         help="N,N…: instead of 1,8,16,32")
     parser.add_argument("--scale", action="store_true",
                         help="1, 2 and 4 bridges in one group instead")
+    parser.add_argument("--neighbourhood", action="store_true",
+                        help="beside a real Debezium instead: does it keep up, commit to store")
+    parser.add_argument("--memory", action="store_true",
+                        help="peak memory instead, with a real Kafka: streams passing through, a "
+                             "backlog, a dead store")
+    parser.add_argument("--records", type=int, default=10_000_000,
+                        help="of --memory (default: 10000000)")
+    parser.add_argument("--outage", type=int, default=600, metavar="SECONDS",
+                        help="of --memory (default: 600)")
     options = parser.parse_args()
     if not options.connections:
         options.connections = [1, 16] if options.quick else [1, 8, 16, 32]
@@ -382,6 +393,12 @@ def arguments():
 
 def run_all(bench):
     wanted = bench.options.workload or [*WORKLOADS, "steady", "mapping"]
+    if bench.options.neighbourhood:
+        neighbourhood.measure(bench)
+        return
+    if bench.options.memory:
+        memory.measure(bench)
+        return
     if bench.options.scale:
         measure_scale(bench)
         return
