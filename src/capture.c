@@ -48,6 +48,7 @@ struct capture *capture_open(const char *path, struct error *error)
 		return NULL;
 	}
 	gzbuffer(capture->file, CHUNK_BYTES);
+	strbuf_reserve(&capture->text, CHUNK_BYTES); /* lines are offsets from it */
 	return capture;
 }
 
