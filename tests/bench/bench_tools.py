@@ -111,6 +111,27 @@ def run(name, *args, stdin=None, stdout=None):
     return done.stdout.decode() if done.stdout is not None else ""
 
 
+class Servers:
+    """Apache Kafka, Connect and PostgreSQL, as scripts/neighbourhood.sh starts them."""
+
+    def __init__(self, directory):
+        self.directory = directory / "neighbourhood"
+        directory.chmod(0o755)  # the database's user must get there
+        self.script("up", "--bare", "--only", "postgres")
+        self.env = dict(line.split("=", 1) for line in
+                        (self.directory / "env").read_text().splitlines() if "=" in line)
+        self.kafka = self.env["KAFKA"]
+
+    def script(self, *arguments):
+        done = subprocess.run([CHECKOUT / "scripts" / "neighbourhood.sh", *arguments, "--dir",
+                               self.directory], capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise Failure(f"neighbourhood.sh {arguments[0]}: {done.stderr}")
+
+    def close(self):
+        self.script("down")
+
+
 # --- the store, read back ---
 
 class StoreReader:

@@ -1,33 +1,11 @@
 """Memory that does not grow: streams that pass through, a backlog, a store that is away. With a real broker,
 because the embedded one keeps 5 MiB a partition."""
-import re
-import subprocess
 import time
 
-from bench_tools import CHECKOUT, Failure, StoreReader, run
+from bench_tools import Failure, Servers, StoreReader, run
 
 LIMIT_MB = 200
 NAME = "memory"
-
-
-class Broker:
-    """Apache Kafka, as scripts/neighbourhood.sh starts it; one partition a topic."""
-
-    def __init__(self, directory):
-        self.directory = directory / "neighbourhood"
-        directory.chmod(0o755)  # the databases' users must get there
-        self.script("up", "--bare", "--only", "postgres")
-        env = (self.directory / "env").read_text()
-        self.bootstrap = re.search(r"^KAFKA=(\S+)", env, re.M).group(1)
-
-    def script(self, *arguments):
-        done = subprocess.run([CHECKOUT / "scripts" / "neighbourhood.sh", *arguments, "--dir",
-                               self.directory], capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise Failure(f"neighbourhood.sh {arguments[0]}: {done.stderr}")
-
-    def close(self):
-        self.script("down")
 
 
 def appends(reader):
@@ -58,14 +36,14 @@ def assert_counts(bridge, records):
             raise Failure(f"the bridge says {name}={bridge.number(name)}, not {expected}")
 
 
-def pass_through(bench, broker, records):
+def pass_through(bench, kafka, records):
     """The bridge runs while the records come: each is a new row, a stream of its own."""
     sink, url = bench.sink()
     # The topic must be there, or the bridge finds it half a minute later.
-    run("tests/bench/bench_produce", "--partitions", 1, broker.bootstrap, NAME, "small", 1)
-    bridge = bench.bridge(broker.bootstrap, NAME, url, 16)
+    run("tests/bench/bench_produce", "--partitions", 1, kafka, NAME, "small", 1)
+    bridge = bench.bridge(kafka, NAME, url, 16)
     start = time.monotonic()
-    run("tests/bench/bench_produce", "--partitions", 1, broker.bootstrap, NAME, "small", records - 1)
+    run("tests/bench/bench_produce", "--partitions", 1, kafka, NAME, "small", records - 1)
     until(lambda: appends(StoreReader(url)) >= records, bridge, records / 1000 + 300,
           "what was produced is appended")
     bridge.note_memory()
@@ -75,10 +53,10 @@ def pass_through(bench, broker, records):
     sink.end()
 
 
-def backlog(bench, broker, records):
+def backlog(bench, kafka, records):
     sink, url = bench.sink()
     start = time.monotonic()
-    bridge = bench.bridge(broker.bootstrap, NAME, url, 16, "--until-end")
+    bridge = bench.bridge(kafka, NAME, url, 16, "--until-end")
     if bridge.wait(records / 1000 + 300) != 0:
         raise Failure(f"the bridge ended badly\n{bridge.report()}")
     assert_counts(bridge, records)
@@ -86,11 +64,11 @@ def backlog(bench, broker, records):
     sink.end()
 
 
-def outage(bench, broker, records, seconds):
+def outage(bench, kafka, records, seconds):
     """The store dies in the middle of the backlog and is away; then work goes on by itself."""
     sink, url = bench.sink()
     port = url.split("?")[0].rsplit(":", 1)[1]
-    bridge = bench.bridge(broker.bootstrap, NAME, url, 16)
+    bridge = bench.bridge(kafka, NAME, url, 16)
     until(lambda: appends(StoreReader(url)) >= records / 100, bridge, 300, "a part is appended")
     sink.end()
     start = time.monotonic()
@@ -106,14 +84,14 @@ def outage(bench, broker, records, seconds):
 
 def measure(bench):
     options = bench.options
-    broker = Broker(bench.directory)
+    servers = Servers(bench.directory)
     try:
         print(f"{'the bridge at default settings, peak resident memory':<52} {'events':>12} "
               f"{'seconds':>8} {'peak MB':>9}   under {LIMIT_MB}", flush=True)
-        pass_through(bench, broker, options.records)
-        backlog(bench, broker, options.records)
-        outage(bench, broker, options.records, options.outage)
+        pass_through(bench, servers.kafka, options.records)
+        backlog(bench, servers.kafka, options.records)
+        outage(bench, servers.kafka, options.records, options.outage)
     finally:
-        broker.close()
+        servers.close()
     if any(one["rss_mb"] >= LIMIT_MB for one in bench.results):
         raise Failure(f"more than {LIMIT_MB} MB")

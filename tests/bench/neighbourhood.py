@@ -6,7 +6,7 @@ import subprocess
 import time
 import urllib.request
 
-from bench_tools import CHECKOUT, DEADLINE_S, Failure, StoreReader, time_us
+from bench_tools import DEADLINE_S, Failure, Servers, StoreReader, time_us
 
 NAME = "keepup"
 TABLE = f"{NAME}.public.rows"
@@ -17,25 +17,15 @@ ALTER TABLE rows REPLICA IDENTITY FULL;"""
 ROWS = "INSERT INTO rows SELECT n, n % 1000, n * 0.01, 'open' FROM generate_series({}, {}) n"
 
 
-class Neighbourhood:
-    """PostgreSQL, a connector at it, Kafka."""
+class Neighbourhood(Servers):
+    """With a connector at PostgreSQL."""
 
     def __init__(self, directory):
-        self.directory = directory / "neighbourhood"
-        directory.chmod(0o755)  # the database's user must get there
-        self.script("up", "--bare", "--only", "postgres")
-        env = dict(line.split("=", 1) for line in
-                   (self.directory / "env").read_text().splitlines() if "=" in line)
-        self.kafka, self.connect, port = env["KAFKA"], env["CONNECT"], env["POSTGRES_PORT"]
+        super().__init__(directory)
+        self.connect, port = self.env["CONNECT"], self.env["POSTGRES_PORT"]
         self.url = f"postgresql://postgres@127.0.0.1:{port}/bank"
         self.sql(MAKE)
         self.register(port)
-
-    def script(self, *arguments):
-        done = subprocess.run([CHECKOUT / "scripts" / "neighbourhood.sh", *arguments, "--dir",
-                               self.directory], capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise Failure(f"neighbourhood.sh {arguments[0]}: {done.stderr}")
 
     def sql(self, text):
         done = subprocess.run(["psql", "-qAtX", "-v", "ON_ERROR_STOP=1", self.url], input=text,
@@ -71,9 +61,6 @@ class Neighbourhood:
             if time.monotonic() > end:
                 raise Failure("the connector does not stream")
             time.sleep(0.2)
-
-    def close(self):
-        self.script("down")
 
 
 def status_of(address):
