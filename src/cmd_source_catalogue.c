@@ -24,7 +24,7 @@ static const char binlog_columns[] =
 	"SELECT c.table_schema, NULL, c.table_name, c.column_name, c.column_type"
 	" FROM information_schema.columns c JOIN information_schema.tables t"
 	" ON t.table_schema = c.table_schema AND t.table_name = c.table_name"
-	" WHERE t.table_type = 'BASE TABLE' AND c.table_schema NOT IN"
+	" WHERE t.table_type IN ('BASE TABLE', 'SYSTEM VERSIONED') AND c.table_schema NOT IN"
 	" ('mysql', 'sys', 'performance_schema', 'information_schema')"
 	" AND (DATABASE() IS NULL OR c.table_schema = DATABASE())"
 	" ORDER BY c.table_schema, c.table_name, c.ordinal_position";

@@ -23,7 +23,7 @@ static void fail(const PGconn *connection, enum error_kind kind, struct error *e
 	while (len && text[len - 1] == '\n')
 		text[--len] = '\0';
 	for (at = text; *at; at++)
-		if (*at == '\n')
+		if (*at == '\n' || *at == '\t')
 			*at = ' ';
 	error_set(error, kind, "%s", text);
 	free(text);
