@@ -159,7 +159,7 @@ tell_kafka() {
 # --- Kafka Connect ---
 
 prepare_connect() {
-	local archive
+	local archive discovery=service_load
 	mkdir -p "$DIR/plugins"
 	for archive in "$CACHE"/connectors/*.tar.gz; do
 		case "$archive $SERVERS " in
@@ -171,13 +171,15 @@ prepare_connect() {
 	if has registry; then
 		mkdir -p "$DIR/plugins/avro"
 		ln -s "$CACHE"/registry/*.jar "$DIR/plugins/avro/"
+		# Apicurio's converter does not name itself in META-INF/services: all classes are looked at.
+		discovery=hybrid_warn
 	fi
 	cat >"$DIR/etc/connect.properties" <<-END
 		bootstrap.servers=127.0.0.1:$(port kafka)
 		group.id=connect
 		listeners=HTTP://127.0.0.1:$(port connect)
 		plugin.path=$DIR/plugins
-		plugin.discovery=service_load
+		plugin.discovery=$discovery
 		key.converter=org.apache.kafka.connect.json.JsonConverter
 		key.converter.schemas.enable=false
 		value.converter=org.apache.kafka.connect.json.JsonConverter

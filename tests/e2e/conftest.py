@@ -1,7 +1,7 @@
 """One neighbourhood for all tests: started when the first test asks for it, with every module's tables
 in the databases before the connectors begin.
 
-A module says what it needs in POSTGRES, MARIADB or TOLD: statements that are executed before the
+A module says what it needs in POSTGRES, MARIADB, TOLD or AVRO: statements that are executed before the
 connectors are registered, so that their rows are in the snapshot.
 """
 import pathlib
@@ -35,7 +35,7 @@ def neighbourhood(request):
             started.up()
         except neighbours.CannotFetch as error:
             pytest.skip(f"the neighbourhood cannot be fetched: {error}")
-        for database, name in zip(started.databases, ("POSTGRES", "MARIADB", "TOLD")):
+        for database, name in zip(started.databases, ("POSTGRES", "MARIADB", "TOLD", "AVRO")):
             database.create()
             for text in statements(request.session, name):
                 database.sql(text)

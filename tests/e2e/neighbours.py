@@ -29,6 +29,16 @@ THREE_PARTITIONS = {"topic.creation.default.partitions": "3",
                     "topic.creation.default.replication.factor": "1"}
 
 
+def avro_converters(registry):
+    """Apicurio's, in Confluent's wire format."""
+    return {f"{side}.converter{option}": value for side in ("key", "value") for option, value in (
+        ("", "io.apicurio.registry.utils.converter.AvroConverter"),
+        (".apicurio.registry.url", registry),
+        (".apicurio.registry.auto-register", "true"), (".apicurio.registry.find-latest", "true"),
+        (".apicurio.registry.as-confluent", "true"), (".apicurio.registry.use-id", "contentId"),
+        (".apicurio.registry.headers.enabled", "false"))}
+
+
 class CannotFetch(Exception):
     pass
 
@@ -149,7 +159,9 @@ class Neighbourhood:
                               stdin=subprocess.DEVNULL, capture_output=True, timeout=900)
 
     def up(self):
-        done = self.script("up", "--bare")
+        done = self.script("up", "--bare", "--registry")
+        if done.returncode == CANNOT_FETCH:  # perhaps only the registry
+            done = self.script("up", "--bare")
         if done.returncode == CANNOT_FETCH:
             raise CannotFetch(done.stderr.strip())
         assert done.returncode == 0, done.stdout + done.stderr
@@ -161,6 +173,11 @@ class Neighbourhood:
         # A second connector, with what is not the default, at a database of its own.
         self.told = Postgres(env["POSTGRES_PORT"], "told", "told")
         self.databases = [self.postgres, self.mariadb, self.told]
+        # One that writes Avro, where there is a registry; self.registry is its address, or None.
+        self.registry, self.apicurio = env.get("REGISTRY"), env.get("REGISTRY_APICURIO")
+        self.avro = Postgres(env["POSTGRES_PORT"], "avro", "avro")
+        if self.registry:
+            self.databases.append(self.avro)
 
     def down(self):
         try:
@@ -203,7 +220,13 @@ class Neighbourhood:
                     "database.port": self.postgres.url.rsplit(":", 1)[1].split("/")[0],
                     "database.password": "", "plugin.name": "pgoutput",
                     "publication.autocreate.mode": "all_tables", **CONVERTERS}
+        plain = {name: value for name, value in postgres.items() if name not in CONVERTERS}
+        avro = {"avro": {**plain, **avro_converters(self.apicurio), "database.dbname": "avro",
+                         "topic.prefix": "avro", "slot.name": "avro", "publication.name": "avro",
+                         "schema.name.adjustment.mode": "avro",
+                         "field.name.adjustment.mode": "avro"}} if self.registry else {}
         return {
+            **avro,
             "pg": {**postgres, **THREE_PARTITIONS, "database.dbname": "shop", "topic.prefix": "pg",
                    "slot.name": "pg", "publication.name": "pg", "skipped.operations": "none",
                    "signal.data.collection": "public.signals"},
