@@ -187,6 +187,12 @@ static void tell_end(struct verify *verify)
 		log_text(LOG_WARN,
 			"%" PRId64 " events were cut off in the store, or their streams deleted",
 			sums.removed);
+	if (verify->deletions)
+		log_text(LOG_WARN,
+			"streams were deleted in the store, %" PRId64
+			" times; $all holds their events until a scavenge, and they were compared "
+			"there: --table reads what the streams hold",
+			verify->deletions);
 	if (sums.repaired)
 		log_text(LOG_INFO, "%" PRId64 " events were appended", sums.repaired);
 	if (verify->foreign)

@@ -24,6 +24,7 @@ struct verify {
 	struct fingerprinter printer;
 	struct readback readback;
 	int64_t findings, read, total, since_ms, shown_ms;
+	int64_t deletions;     /* of streams, told by $all, which holds their events all the same */
 	int64_t foreign;       /* events of other writers, in the streams that were read */
 	bool by_links;	       /* what the store holds was read by a category's links */
 	struct repair *repair; /* NULL: nothing is changed */

@@ -21,6 +21,17 @@ static bool is_bookkeeping(const struct stored_event *event)
 	       begins(event->stream, "~rowstream-");
 }
 
+/* A hard delete leaves an event, a soft one metadata that cut all off up to the largest revision.
+ */
+static bool is_deletion(const struct stored_event *event)
+{
+	static const char largest[] = "9223372036854775807";
+
+	return span_is(event->type, "$streamDeleted") ||
+	       (span_is(event->type, "$metadata") && event->data.ptr &&
+		       memmem(event->data.ptr, event->data.len, largest, strlen(largest)));
+}
+
 static const char *in_words(unsigned differs)
 {
 	static const char *const words[] = {"", "id or type", "data", "type and data", "metadata",
@@ -82,6 +93,7 @@ static void take(struct verify *verify, const struct stored_event *event)
 	struct ledger_seen seen;
 
 	verify_count(verify, "events of the store");
+	verify->deletions += is_deletion(event);
 	if (!event->stream.ptr || is_bookkeeping(event))
 		return;
 	readback_parse(&verify->readback, event, event->stream, &sighting);
