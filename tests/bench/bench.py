@@ -14,6 +14,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -418,6 +419,8 @@ def run_all(bench):
 
 
 def main():
+    # Ended with SIGTERM it ends its servers too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     bench = Bench(arguments())
     try:
         run_all(bench)
