@@ -5,10 +5,11 @@ import signal
 
 import pytest
 
+import test_replicate
 from live_state import LiveState
-from test_replicate import CHANGES, POSTGRES
 
-AVRO = POSTGRES
+# Not imported by its name: what a module calls POSTGRES is executed in another database.
+AVRO = test_replicate.POSTGRES
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def test_rows_that_came_in_avro_equal_the_table(scene, database):
     scene.configure(r"^avro\.replicate\..*", registry={"url": scene.neighbourhood.registry},
                     **state.sections())
     scene.start()
-    database.sql(CHANGES["postgres"])
+    database.sql(test_replicate.CHANGES["postgres"])
     streams = scene.settle(database)
     state.assert_equals(streams)
     first = [events[0]["type"] for events in streams.values()]
