@@ -65,9 +65,11 @@ class Bridged:
         return self.bench.config(self.kafka, store, self.topics, **{**self.sections, **more})
 
     def copy(self, edit, *arguments):
-        """A store with what edit makes of {stream: events}."""
+        """A store with what edit makes of {stream: events}, written stream by stream in the order
+        of their names: the bridge writes streams of two partitions in either order, and verify
+        tells its findings in the store's."""
         store = self.bench.store(*arguments)
-        streams = {name: raw_events(self.store, name) for name in self.store.streams()}
+        streams = {name: raw_events(self.store, name) for name in sorted(self.store.streams())}
         edit(streams)
         for name, events in streams.items():
             append(store, name, events)
