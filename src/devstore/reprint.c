@@ -177,6 +177,11 @@ static bool is_word(char c)
 	       c == '_' || c == '$';
 }
 
+static bool is_literal(char c)
+{
+	return is_word(c) || c == '+' || c == '-' || c == '.';
+}
+
 bool reprint_name(struct reprint *in, struct strbuf *out)
 {
 	char c = reprint_peek(in);
@@ -235,6 +240,55 @@ void reprint_quote(struct strbuf *out, struct span text)
 	}
 	strbuf_add(out, text.ptr + start, at - start);
 	strbuf_add_char(out, '"');
+}
+
+static bool is_plain(char c)
+{
+	return c >= ' ' && c < 0x7f && c != '"' && c != '\'' && c != '\\';
+}
+
+/* A string whose bytes all stand for themselves, as nearly all do, is printed as it came. */
+static bool copy_plain(struct reprint *in, struct strbuf *out)
+{
+	const char *at = in->at + 1;
+
+	if (in->at == in->end || *in->at != '"')
+		return false;
+	while (at < in->end && is_plain(*at))
+		at++;
+	if (at == in->end || *at != '"')
+		return false;
+	strbuf_add(out, in->at, (size_t)(at + 1 - in->at));
+	in->at = at + 1;
+	return true;
+}
+
+static bool print_string(struct reprint *in, struct strbuf *out)
+{
+	struct strbuf text = {0};
+	bool ok;
+
+	if (copy_plain(in, out))
+		return true;
+	ok = read_quoted(in, &text);
+	if (ok)
+		reprint_quote(out, strbuf_span(&text));
+	strbuf_clear(&text);
+	return ok;
+}
+
+static bool print_name(struct reprint *in, struct strbuf *out)
+{
+	struct strbuf name = {0};
+	bool ok;
+
+	reprint_peek(in);
+	if (copy_plain(in, out))
+		return true;
+	ok = reprint_name(in, &name);
+	reprint_quote(out, strbuf_span(&name));
+	strbuf_clear(&name);
+	return ok;
 }
 
 static void add_line(struct strbuf *out, unsigned level)
@@ -385,7 +439,6 @@ static void remove_dead(struct reprint *in, size_t base, size_t start, struct st
 
 static bool print_member(struct reprint *in, unsigned level, bool first, struct strbuf *out)
 {
-	struct strbuf name = {0};
 	struct reprint_member *member = new_member(in);
 	size_t place = in->member_count - 1;
 	bool ok;
@@ -395,14 +448,12 @@ static bool print_member(struct reprint *in, unsigned level, bool first, struct 
 		strbuf_add_char(out, ',');
 	add_line(out, level);
 	member->name = out->len;
-	ok = reprint_name(in, &name) && reprint_take(in, ':');
-	reprint_quote(out, strbuf_span(&name));
+	ok = print_name(in, out) && reprint_take(in, ':');
 	member->name_len = out->len - member->name;
 	member->hash = hash_of(out->data + member->name, member->name_len);
-	strbuf_add_text(out, ": ");
+	strbuf_add(out, ": ", 2);
 	ok = ok && reprint_value(in, level, out);
 	in->members[place].end = out->len;
-	strbuf_clear(&name);
 	return ok;
 }
 
@@ -438,9 +489,11 @@ static bool print_literal(struct reprint *in, struct strbuf *out)
 	struct span literal;
 	size_t i;
 
-	while (in->at < in->end && (is_word(*in->at) || strchr("+-.", *in->at)) && *in->at)
+	while (in->at < in->end && is_literal(*in->at))
 		in->at++;
 	literal = (struct span){start, (size_t)(in->at - start)};
+	if (literal.len && *start >= '0' && *start <= '9')
+		return reprint_number(literal, out);
 	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		if (span_is(literal, words[i])) {
 			strbuf_add_span(out, literal);
@@ -463,15 +516,8 @@ bool reprint_value(struct reprint *in, unsigned level, struct strbuf *out)
 	case '[':
 		return print_array(in, level, out);
 	case '"':
-	case '\'': {
-		struct strbuf text = {0};
-		bool ok = read_quoted(in, &text);
-
-		if (ok)
-			reprint_quote(out, strbuf_span(&text));
-		strbuf_clear(&text);
-		return ok;
-	}
+	case '\'':
+		return print_string(in, out);
 	default:
 		return print_literal(in, out);
 	}

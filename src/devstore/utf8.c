@@ -90,8 +90,13 @@ void utf8_add_repaired(struct strbuf *out, struct span text)
 	size_t at = 0, start = 0, broken;
 
 	while (at < text.len) {
-		size_t len = utf8_length(text.ptr + at, text.len - at, &broken);
+		size_t len;
 
+		if ((unsigned char)text.ptr[at] < 0x80) {
+			at++;
+			continue;
+		}
+		len = utf8_length(text.ptr + at, text.len - at, &broken);
 		if (len) {
 			at += len;
 			continue;
