@@ -26,17 +26,19 @@ from bench_tools import (BENCH, CHECKOUT, Failure, Program, StoreReader, check_s
 
 PARTITIONS = 32
 FLOOR_PER_S = 15000
+# As many are made ready for wrk; of 3 KB rows a third.
+WRK_EVENTS_PER_S = 80_000
 
-# name: letter, what it is, tables, events in a full and a quick run, streams wrk goes round
-Workload = collections.namedtuple("Workload", "letter text tables events quick streams")
+# name: letter, what it is, tables, events in a full and a quick run
+Workload = collections.namedtuple("Workload", "letter text tables events quick")
 WORKLOADS = {
-    "inserts": Workload("a", "new rows, one event a stream", ["rows"], 100_000, 20_000, 0),
-    "updates": Workload("b", "updates over 1,000 rows", ["rows"], 100_000, 50_000, 1000),
+    "inserts": Workload("a", "new rows, one event a stream", ["rows"], 100_000, 20_000),
+    "updates": Workload("b", "updates over 1,000 rows", ["rows"], 100_000, 50_000),
     "bank": Workload("c", "bank: transfers, hot accounts", ["accounts", "transfers"],
-                     99_999, 21_000, 1000),
-    "wide": Workload("d", "3 KB rows with schema blocks", ["rows"], 20_000, 5_000, 0),
+                     99_999, 21_000),
+    "wide": Workload("d", "3 KB rows with schema blocks", ["rows"], 20_000, 5_000),
 }
-STEADY = Workload("e", "1,000 records/s", ["rows"], 15_000, 5_000, 0)
+STEADY = Workload("e", "1,000 records/s", ["rows"], 15_000, 5_000)
 CAPTURES = ["postgres-bank", "postgres-bank-schemas", "postgres-types-precise", "mysql-default"]
 
 
@@ -48,6 +50,7 @@ class Bench:
         self.programs = []
         self.runs = 0
         self.tag = f"bench{os.getpid()}"
+        self.wrk_seconds = 1 if options.quick else 2
 
     def start(self, name, *args, **more):
         place = self.directory / str(len(self.programs))
@@ -126,33 +129,61 @@ def plan_of(name, workload, events):
     return plan
 
 
-def make_bodies(bench, name, workload):
-    """A file of events as the bridge sends them, for wrk; each from behind its id on."""
-    printed, path = bench.directory / "records.jsonl", bench.directory / "bodies"
+def make_events(bench, name, workload, count):
+    """Events as the bridge sends them: [(stream, JSON)], partition by partition, as it reads."""
+    printed = bench.directory / "records.jsonl"
     with printed.open("wb") as out:
-        run("tests/bench/bench_produce", "--print", "-", name, workload, 1000, stdout=out)
+        run("tests/bench/bench_produce", "--print", "-", name, workload, count, stdout=out)
+    events = []
+    for line in run("rowstream", "map", "--config", "/dev/null", "--mapping-stream",
+                    "{name}.{table}-{key}", printed).splitlines():
+        stream, event_id, rest = re.match(r'{"stream":"(.*?)","id":"(.*?)","type":(.*)$',
+                                          line).groups()
+        partition = int(re.search(r'"partition":(\d+),"offset"', rest).group(1))
+        events.append((partition, stream, f'{{"eventId":"{event_id}","eventType":{rest}'))
+    printed.unlink()
+    events.sort(key=lambda event: event[0])
+    return [event[1:] for event in events]
+
+
+def write_requests(path, events, each, connections):
+    """One request a line, with that many events of a stream; more of a hot one, as the bridge does.
+    A stream's requests are spread evenly over all of them, so that wrk's connections never have two
+    of one stream in flight, and any part of the file is like the whole."""
+    streams = collections.defaultdict(list)
+    for stream, body in events:
+        streams[stream].append(body)
+    requests = []
+    most = max(1, len(events) // each // (4 * connections))
+    for place, (stream, bodies) in enumerate(streams.items()):
+        size = max(each, -(-len(bodies) // most))
+        for first in range(0, len(bodies), size):
+            batch = bodies[first:first + size]
+            requests.append(((first + size * place / len(streams)) / len(bodies),
+                             f"{stream}\t{first - 1}\t{len(batch)}\t[{','.join(batch)}]\n"))
+    requests.sort(key=lambda request: request[0])
     with path.open("w") as out:
-        for line in run("rowstream", "map", "--config", "/dev/null", printed).splitlines():
-            event = json.loads(line)
-            parts = re.match(r'.*?"data":(.*),"metadata":(.*)\}$', line)
-            out.write(f'","eventType":"{event["type"]}","data":{parts.group(1)},'
-                      f'"metadata":{parts.group(2)}}}\n')
-    return path
+        out.writelines(line for _, line in requests)
 
 
-def wrk(reader, bodies, connections, events, streams, prefix, seconds):
-    """Events a second that wrk gets written."""
-    arguments = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}", "-s", BENCH / "wrk_bodies.lua",
-                 reader.base, "--", bodies, str(events), str(streams), prefix]
+def wrk(bench, reader, events, each, connections, prefix, again_ok=False):
+    """Events a second that wrk gets written, that many a request."""
+    requests = bench.directory / "requests"
+    write_requests(requests, events, each, connections)
+    arguments = ["wrk", "-t1", f"-c{connections}", f"-d{bench.wrk_seconds}", "-s",
+                 BENCH / "wrk_bodies.lua", reader.base, "--", requests, prefix]
     if reader.authorization:
         arguments.append(reader.authorization)
     done = subprocess.run(arguments, capture_output=True, text=True, check=False)
-    figures = re.search(r"^figures (\S+) (\d+)$", done.stdout, re.M)
+    figures = re.search(r"^figures (\S+) (\d+) (\d)$", done.stdout, re.M)
     if not figures:
         raise Failure(f"wrk: {done.stdout}{done.stderr}")
-    if int(figures.group(2)):
-        raise Failure(f"wrk: {figures.group(2)} appends were not answered with 201")
-    return float(figures.group(1)) * events
+    rate, refused, again = figures.groups()
+    if int(refused):
+        raise Failure(f"wrk: {refused} appends were not answered with 201")
+    if again == "1" and not again_ok:
+        raise Failure(f"wrk sent all of its {len(events):,} events: raise WRK_EVENTS_PER_S")
+    return float(rate)
 
 
 def sink_rate(url, events):
@@ -161,9 +192,7 @@ def sink_rate(url, events):
     return events * 1e6 / max(1, counts["last_us"] - counts["first_us"])
 
 
-def measure(bench, name, kind, events, connections, bootstrap, plan, bodies):
-    workload = WORKLOADS[kind]
-    seconds = 1 if bench.options.quick else 2
+def measure(bench, name, kind, events, connections, bootstrap, plan, wrk_events):
     program, url = bench.store()
     reader = StoreReader(url)
     last = reader.newest()
@@ -178,16 +207,16 @@ def measure(bench, name, kind, events, connections, bootstrap, plan, bodies):
                "cpu_us_per_event": bridge.cpu_us() / events, "rss_mb": bridge.peak_mb,
                "p50_ms": None, "p99_ms": None}
     program, url = bench.store()
-    figures["ceiling_per_s"] = wrk(StoreReader(url), bodies, connections, batch,
-                                   workload.streams, f"wrk-{name}-{bench.runs}", seconds)
+    figures["ceiling_per_s"] = wrk(bench, StoreReader(url), wrk_events, batch, connections,
+                                   f"{bench.runs}.")
     if program:
         program.end()
     if connections in (1, 16):
         sink, url = bench.sink()
         until_end(bench, bootstrap, name, url, connections)
         figures["sink_events_per_s"] = sink_rate(url, events)
-        figures["sink_ceiling_per_s"] = wrk(StoreReader(url), bodies, connections, batch,
-                                            workload.streams, "wrk", seconds)
+        figures["sink_ceiling_per_s"] = wrk(bench, StoreReader(url), wrk_events, batch,
+                                            connections, f"{bench.runs}.", again_ok=True)
         sink.end()
     return figures
 
@@ -198,7 +227,9 @@ def measure_workload(bench, kind):
     name = f"{bench.tag}{kind}"
     broker, bootstrap = bench.broker(name, workload.tables)
     run("tests/bench/bench_produce", "--partitions", PARTITIONS, bootstrap, name, kind, events)
-    plan, bodies = plan_of(name, kind, events), make_bodies(bench, name, kind)
+    plan = plan_of(name, kind, events)
+    for_wrk = bench.wrk_seconds * WRK_EVENTS_PER_S // (3 if kind == "wide" else 1)
+    wrk_events = make_events(bench, f"wrk{name}", kind, for_wrk)
     count = sum(1 for numbers in plan.values() for _ in numbers)
     assert count == events
     table = workload.tables[0]
@@ -206,7 +237,7 @@ def measure_workload(bench, kind):
                if stream.startswith(f"{name}.{table}-"))
     consumer = float(run("tests/bench/bench_consume", bootstrap, f"{name}.public.{table}", here))
     for connections in bench.options.connections:
-        figures = measure(bench, name, kind, events, connections, bootstrap, plan, bodies)
+        figures = measure(bench, name, kind, events, connections, bootstrap, plan, wrk_events)
         figures["consumer_per_s"] = consumer
         bench.results.append(figures)
         print_row(figures)
