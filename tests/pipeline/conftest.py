@@ -1,7 +1,15 @@
 """Fixtures of the tests of whole programs, and their output beside a failure."""
+import signal
+
 import pytest
 
 import harness
+
+
+def pytest_configure():
+    """What a shell starts with & ignores SIGINT, and so would every program of the tests."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
