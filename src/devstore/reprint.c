@@ -250,10 +250,11 @@ static bool is_plain(char c)
 /* A string whose bytes all stand for themselves, as nearly all do, is printed as it came. */
 static bool copy_plain(struct reprint *in, struct strbuf *out)
 {
-	const char *at = in->at + 1;
+	const char *at;
 
-	if (in->at == in->end || *in->at != '"')
+	if (reprint_peek(in) != '"')
 		return false;
+	at = in->at + 1;
 	while (at < in->end && is_plain(*at))
 		at++;
 	if (at == in->end || *at != '"')
@@ -263,31 +264,18 @@ static bool copy_plain(struct reprint *in, struct strbuf *out)
 	return true;
 }
 
-static bool print_string(struct reprint *in, struct strbuf *out)
+/* A string, or a member's name, which may stand there without quotes. */
+static bool print_text(struct reprint *in, struct strbuf *out)
 {
 	struct strbuf text = {0};
 	bool ok;
 
 	if (copy_plain(in, out))
 		return true;
-	ok = read_quoted(in, &text);
+	ok = reprint_name(in, &text);
 	if (ok)
 		reprint_quote(out, strbuf_span(&text));
 	strbuf_clear(&text);
-	return ok;
-}
-
-static bool print_name(struct reprint *in, struct strbuf *out)
-{
-	struct strbuf name = {0};
-	bool ok;
-
-	reprint_peek(in);
-	if (copy_plain(in, out))
-		return true;
-	ok = reprint_name(in, &name);
-	reprint_quote(out, strbuf_span(&name));
-	strbuf_clear(&name);
 	return ok;
 }
 
@@ -448,7 +436,7 @@ static bool print_member(struct reprint *in, unsigned level, bool first, struct 
 		strbuf_add_char(out, ',');
 	add_line(out, level);
 	member->name = out->len;
-	ok = print_name(in, out) && reprint_take(in, ':');
+	ok = print_text(in, out) && reprint_take(in, ':');
 	member->name_len = out->len - member->name;
 	member->hash = hash_of(out->data + member->name, member->name_len);
 	strbuf_add(out, ": ", 2);
@@ -517,7 +505,7 @@ bool reprint_value(struct reprint *in, unsigned level, struct strbuf *out)
 		return print_array(in, level, out);
 	case '"':
 	case '\'':
-		return print_string(in, out);
+		return print_text(in, out);
 	default:
 		return print_literal(in, out);
 	}

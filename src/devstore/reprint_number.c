@@ -123,16 +123,6 @@ static bool add_other_base(struct span digits, int base, bool negative, struct s
 	return true;
 }
 
-static bool all_digits(struct span text)
-{
-	size_t i;
-
-	for (i = 0; i < text.len; i++)
-		if (text.ptr[i] < '0' || text.ptr[i] > '9')
-			return false;
-	return text.len > 0;
-}
-
 static bool add_fraction(struct span literal, struct strbuf *out)
 {
 	char small[64], *text = small, *end;
@@ -162,7 +152,7 @@ bool reprint_number(struct span literal, struct strbuf *out)
 	if (digits.len > 2 && digits.ptr[0] == '0' && (digits.ptr[1] | 32) == 'x')
 		return add_other_base(
 			(struct span){digits.ptr + 2, digits.len - 2}, 16, negative, out);
-	if (!all_digits(digits))
+	if (!all_of(digits, "0123456789"))
 		return all_of(digits, "0123456789.eE+-") && add_fraction(literal, out);
 	if (digits.ptr[0] == '0' && digits.len > 1)
 		return add_other_base(digits, 8, negative, out);
