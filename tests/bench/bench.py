@@ -146,10 +146,10 @@ def make_events(bench, name, workload, count):
     return [event[1:] for event in events]
 
 
-def write_requests(path, events, each, connections):
-    """One request a line, with that many events of a stream; more of a hot one, as the bridge does.
-    A stream's requests are spread evenly over all of them, so that wrk's connections never have two
-    of one stream in flight, and any part of the file is like the whole."""
+def write_requests(bench, events, each, connections):
+    """A file of one request a line, with that many events of a stream; more of a hot one, as the
+    bridge does. A stream's requests are spread evenly over all of them, so that wrk's connections
+    never have two of one stream in flight, and any part of the file is like the whole."""
     streams = collections.defaultdict(list)
     for stream, body in events:
         streams[stream].append(body)
@@ -162,16 +162,17 @@ def write_requests(path, events, each, connections):
             requests.append(((first + size * place / len(streams)) / len(bodies),
                              f"{stream}\t{first - 1}\t{len(batch)}\t[{','.join(batch)}]\n"))
     requests.sort(key=lambda request: request[0])
+    path = bench.directory / "requests"
     with path.open("w") as out:
         out.writelines(line for _, line in requests)
+    return path
 
 
-def wrk(bench, reader, events, each, connections, prefix, again_ok=False):
-    """Events a second that wrk gets written, that many a request."""
-    requests = bench.directory / "requests"
-    write_requests(requests, events, each, connections)
+def wrk(bench, url, requests, connections, again_ok=False):
+    """Events a second that wrk gets written."""
+    reader = StoreReader(url)
     arguments = ["wrk", "-t1", f"-c{connections}", f"-d{bench.wrk_seconds}", "-s",
-                 BENCH / "wrk_bodies.lua", reader.base, "--", requests, prefix]
+                 BENCH / "wrk_bodies.lua", reader.base, "--", requests, f"{bench.runs}."]
     if reader.authorization:
         arguments.append(reader.authorization)
     done = subprocess.run(arguments, capture_output=True, text=True, check=False)
@@ -182,7 +183,7 @@ def wrk(bench, reader, events, each, connections, prefix, again_ok=False):
     if int(refused):
         raise Failure(f"wrk: {refused} appends were not answered with 201")
     if again == "1" and not again_ok:
-        raise Failure(f"wrk sent all of its {len(events):,} events: raise WRK_EVENTS_PER_S")
+        raise Failure("wrk sent all of its events: raise WRK_EVENTS_PER_S")
     return float(rate)
 
 
@@ -206,17 +207,16 @@ def measure(bench, name, kind, events, connections, bootstrap, plan, wrk_events)
                "events_per_append": events / bridge.number("batches"),
                "cpu_us_per_event": bridge.cpu_us() / events, "rss_mb": bridge.peak_mb,
                "p50_ms": None, "p99_ms": None}
+    requests = write_requests(bench, wrk_events, batch, connections)
     program, url = bench.store()
-    figures["ceiling_per_s"] = wrk(bench, StoreReader(url), wrk_events, batch, connections,
-                                   f"{bench.runs}.")
+    figures["ceiling_per_s"] = wrk(bench, url, requests, connections)
     if program:
         program.end()
     if connections in (1, 16):
         sink, url = bench.sink()
         until_end(bench, bootstrap, name, url, connections)
         figures["sink_events_per_s"] = sink_rate(url, events)
-        figures["sink_ceiling_per_s"] = wrk(bench, StoreReader(url), wrk_events, batch,
-                                            connections, f"{bench.runs}.", again_ok=True)
+        figures["sink_ceiling_per_s"] = wrk(bench, url, requests, connections, again_ok=True)
         sink.end()
     return figures
 

@@ -7,7 +7,6 @@
 local requests, counts, thread = {}, {}, nil
 made, sent, again = -1, 0, 0 -- global: done() asks the thread for them. wrk sends not the first
 
-
 function setup(t) thread = t end
 
 function init(args)
